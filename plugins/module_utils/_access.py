@@ -1,0 +1,244 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The token law: with which token the broker's users are read and written. PRIVATE to this collection.
+
+Minting a sync token revokes the one before (said of the sibling API, the Omnissa Identity Service, and to be
+assumed of vCenter), so it is done as late and as rarely as possible, and never without saying so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ._broker_answers import Provider, SyncToken, token_expiry
+from ._errors import ForbiddenError, IdentityBrokerError, InputError, NotFoundError, UnauthenticatedError
+from ._http import HttpClient
+from ._scim import SchemeChoice, ScimClient, trusted_scim_url
+from ._token_file import check_token_file, read_token_file, write_token_file
+from ._users import returned_domain
+from ._vcenter import VcenterClient, chosen_provider
+
+REFUSED = (UnauthenticatedError, ForbiddenError, NotFoundError)
+MOST_MINTINGS = 2
+ENDING_SOON = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class AccessOptions:
+    """The options of the C(scim) fragment. C(mint_token) None is its default: only where no token is given."""
+
+    token: str | None = None
+    scim_url: str | None = None
+    token_file: str | None = None
+    auth_scheme: str = "auto"
+    mint_token: bool | None = None
+    check_mode_mint: bool = False
+    provider_id: str | None = None
+
+    @property
+    def may_mint(self) -> bool:
+        """Whether a sync token may be minted for writing."""
+        return self.token is None if self.mint_token is None else self.mint_token
+
+
+class ScimAccess:
+    """Hands out SCIM clients by the token law, and keeps count of what was minted."""
+
+    def __init__(
+        self,
+        http: HttpClient,
+        vcenter: VcenterClient | None,
+        options: AccessOptions,
+        *,
+        changes_state: bool,
+        check_mode: bool,
+    ) -> None:
+        self._http = http
+        self._vcenter = vcenter
+        self._options = options
+        self._changes_state = changes_state
+        self._check_mode = check_mode
+        self._schemes = SchemeChoice(options.auth_scheme)
+        self._providers: list[Provider] | None = None
+        self._client: ScimClient | None = None
+        self._client_writes = False
+        self.mintings = 0
+        self.warnings: list[str] = []
+        if options.token and not options.scim_url and vcenter is None:
+            raise InputError("scim_url", "is needed with token where no hostname is given", "Give either.")
+        if vcenter is None and not options.token and not options.token_file:
+            raise InputError("hostname", "is not given", "Give hostname, username and password, or token and scim_url.")
+
+    @property
+    def minted(self) -> bool:
+        """Whether a sync token was minted in this run."""
+        return self.mintings > 0
+
+    def read_users(self) -> list[dict[str, Any]]:
+        """The broker's users, read with the first token that serves."""
+        if self._options.token:
+            return self._read_with_given_token(self._options.token)
+        kept = self._kept_token()
+        if kept is not None:
+            try:
+                return self._read_with(kept.token, kept.scim_url, writes=True)
+            except UnauthenticatedError as error:
+                if self._vcenter is None:
+                    raise _with_way_out(
+                        error,
+                        "The kept token is no longer accepted. Give hostname, username and "
+                        "password, so that a new one can be minted.",
+                    ) from None
+        vcenter = self._needed_vcenter()
+        vcenter.log_in()
+        try:
+            return self._read_with(vcenter.read_token(), None, writes=False)
+        except REFUSED as error:
+            self._refuse_to_mint_for_reading(error)
+        minted = self._mint()
+        return self._read_with(minted.token, minted.scim_url, writes=True)
+
+    def writing(self) -> tuple[ScimClient, bool]:
+        """The client to write with, and whether its token is another than the one that was read with."""
+        if self._client is not None and self._client_writes:
+            return self._client, False
+        minted = self._mint()
+        return self._use(minted.token, minted.scim_url, writes=True), True
+
+    def renewed(self, refusal: UnauthenticatedError) -> ScimClient:
+        """A client with a new token, after the one in use was refused in the midst of a run."""
+        if self._options.token and not self._options.may_mint:
+            raise _with_way_out(refusal, _GIVEN_REFUSED)
+        if self.mintings >= MOST_MINTINGS:
+            raise _with_way_out(
+                refusal,
+                "Tokens minted in this run were revoked twice: another process seems to mint for the same provider. "
+                "Stop it, or give both the same token.",
+            )
+        minted = self._mint()
+        return self._use(minted.token, minted.scim_url, writes=True)
+
+    def provider_domains(self, documents: Sequence[Mapping[str, Any]] = (), *, needed: bool = False) -> tuple[str, ...]:
+        """The provider's domains; empty where nobody needs them and vCenter was not contacted anyway."""
+        if self._vcenter is None:
+            return ()
+        if not (needed or self._vcenter.is_open or any(returned_domain(document) is None for document in documents)):
+            return ()
+        return self._provider().domains
+
+    def _read_with_given_token(self, token: str) -> list[dict[str, Any]]:
+        try:
+            return self._read_with(token, None, writes=True)
+        except (UnauthenticatedError, ForbiddenError) as error:
+            if not self._options.mint_token:
+                raise _with_way_out(error, _expired_or(token, _GIVEN_REFUSED)) from None
+            self._refuse_to_mint_for_reading(error)
+        minted = self._mint()
+        return self._read_with(minted.token, minted.scim_url, writes=True)
+
+    def _refuse_to_mint_for_reading(self, refusal: IdentityBrokerError) -> None:
+        ways = "Give token (with scim_url), or token_file"
+        if self._check_mode:
+            if not (
+                self._options.check_mode_mint
+                and (self._options.may_mint if self._changes_state else self._options.mint_token)
+            ):
+                raise _with_way_out(
+                    refusal,
+                    f"The broker lets only a sync token read, and check mode mints none, since that revokes the one "
+                    f"before. {ways}, or say check_mode_mint: true.",
+                )
+        elif not self._changes_state and not self._options.mint_token:
+            raise _with_way_out(
+                refusal,
+                f"The broker lets only a sync token read, and reading mints none unasked, since that revokes the one "
+                f"before. {ways}, or say mint_token: true.",
+            )
+        elif not self._options.may_mint:
+            raise _with_way_out(refusal, f"{ways}, or say mint_token: true (it revokes the token before).")
+
+    def _kept_token(self) -> SyncToken | None:
+        if not self._options.token_file:
+            return None
+        kept = read_token_file(self._options.token_file)
+        if kept is None:
+            if self._vcenter is None:
+                raise InputError("token_file", "holds no token, and no hostname is given", "Give hostname too.")
+            return None
+        expiry = token_expiry(kept.token)
+        if expiry is not None and expiry <= datetime.now(UTC) + ENDING_SOON and self._vcenter is not None:
+            return None
+        return kept
+
+    def _mint(self) -> SyncToken:
+        options = self._options
+        if not options.may_mint:
+            raise InputError(
+                "mint_token",
+                "is false, and no other token may write",
+                "Give token (with scim_url) or token_file, or allow minting, which revokes the token before.",
+            )
+        vcenter = self._needed_vcenter()
+        if options.token_file:
+            check_token_file(options.token_file)
+        provider = self._provider()
+        minted = vcenter.mint_sync_token(provider.id)
+        self.mintings += 1
+        url = options.scim_url or (trusted_scim_url(minted.scim_url, vcenter.hostname) if minted.scim_url else None)
+        kept = SyncToken(minted.token, url)
+        self.warnings.append(
+            f"A new sync token was minted for the provider {provider.name or provider.id}, and the one before is "
+            "revoked by it. Whatever else pushes users with the old one must get a new one."
+        )
+        if options.token_file:
+            write_token_file(options.token_file, kept)
+        return kept
+
+    def _provider(self) -> Provider:
+        vcenter = self._needed_vcenter()
+        if self._providers is None:
+            self._providers = vcenter.providers()
+        return chosen_provider(self._providers, self._options.provider_id, None, vcenter.hostname)
+
+    def _read_with(self, token: str, scim_url: str | None, *, writes: bool) -> list[dict[str, Any]]:
+        return self._use(token, scim_url, writes=writes).users()
+
+    def _use(self, token: str, scim_url: str | None, *, writes: bool) -> ScimClient:
+        url = self._options.scim_url or scim_url or self._needed_vcenter().scim_url
+        if not url.startswith("https://"):
+            raise InputError("scim_url", f"{url!r} is not https", "Tokens go to https only.")
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise InputError(
+                "token",
+                "is malformed: it holds white space or other characters no token has",
+                "Give the access token alone, without HZN or Bearer before it.",
+            )
+        self._client = ScimClient(self._http, url, token, self._schemes)
+        self._client_writes = writes
+        return self._client
+
+    def _needed_vcenter(self) -> VcenterClient:
+        if self._vcenter is None:
+            raise InputError("hostname", "is needed for this", "Give hostname, username and password of vCenter.")
+        return self._vcenter
+
+
+_GIVEN_REFUSED = (
+    "The given token was refused: it has expired, or was revoked by a later minting. Give the current one; or leave "
+    "token out, and one is minted."
+)
+
+
+def _expired_or(token: str, otherwise: str) -> str:
+    expiry = token_expiry(token)
+    if expiry is not None and expiry <= datetime.now(UTC):
+        return f"The given token expired at {expiry:%Y-%m-%dT%H:%M:%SZ}. Give a current one; or leave it out, and one is minted."
+    return otherwise
+
+
+def _with_way_out(error: IdentityBrokerError, way_out: str) -> IdentityBrokerError:
+    return IdentityBrokerError(error.message, way_out=way_out)

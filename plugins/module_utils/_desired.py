@@ -1,0 +1,136 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From a task's options to desired users, and what is wrong with them. PRIVATE to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ._candidates import AttemptList, networks
+from ._errors import InputError
+from ._federation_log import attempt_from_result
+from ._users import TEXT_ATTRIBUTES, DesiredUser, same_name
+
+
+def desired_users(
+    items: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any], provider_domains: Sequence[str] | None
+) -> list[DesiredUser]:
+    """Read the items of C(users); what an item does not say, C(defaults) says.
+
+    C(provider_domains) None means that they are not known yet: everything else is checked already.
+    """
+    return [
+        desired_user({**defaults, **_said(item)}, provider_domains, position, f"users[{position}].")
+        for position, item in enumerate(items)
+    ]
+
+
+def desired_user(
+    options: Mapping[str, Any], provider_domains: Sequence[str] | None, position: int = 0, field: str = ""
+) -> DesiredUser:
+    """Read the options of one user. Raises InputError."""
+    asked_as = _text(f"{field}username", options.get("username"))
+    username, domain = _identity(field, asked_as, options.get("domain") or None, provider_domains)
+    login_from = tuple(options.get("login_from") or ())
+    try:
+        networks(login_from)
+    except ValueError as error:
+        raise InputError(f"{field}login_from", str(error), "Give addresses or networks such as 192.0.2.0/24.") from None
+    return DesiredUser(
+        username=username,
+        domain=domain,
+        external_id=_external_id(field, options.get("external_id")),
+        active=options.get("active"),
+        state=options.get("state") or "present",
+        recreate=bool(options.get("recreate")),
+        rename=bool(options.get("rename")),
+        username_format=options.get("username_format") or "qualified",
+        wire_form=options.get("wire_form") or "both",
+        login_from=login_from,
+        asked_as=asked_as,
+        position=position,
+        **{name: options.get(name) for name in TEXT_ATTRIBUTES},
+    )
+
+
+def text_option(field: str, value: Any) -> str | None:
+    """An optional string that YAML must not have rewritten."""
+    return None if value is None else _text(field, value)
+
+
+def attempt_list(value: Any) -> AttemptList | None:
+    """Read C(login_attempts): the registered result of C(externalid_fact)."""
+    if value is None:
+        return None
+    field, way_out = "login_attempts", "Pass the registered result of homelab.identity_broker.externalid_fact as it is."
+    if not isinstance(value, Mapping) or not isinstance(value.get("attempts"), list):
+        raise InputError(field, "is not the result of externalid_fact", way_out)
+    if not isinstance(value.get("complete"), bool):
+        raise InputError(field, "does not say whether the list is complete", way_out)
+    try:
+        attempts = tuple(attempt_from_result(item) for item in value["attempts"])
+    except ValueError as error:
+        raise InputError(field, f"an attempt cannot be read ({error})", way_out) from None
+    return AttemptList(attempts, value["complete"])
+
+
+def _said(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if value is not None}
+
+
+def _external_id(field: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    external_id = _text(f"{field}external_id", value)
+    if external_id != external_id.strip():
+        raise InputError(f"{field}external_id", "has white space around it", "Remove it; ExternalIds compare exactly.")
+    return external_id
+
+
+def _identity(field: str, asked: str, domain: str | None, known: Sequence[str] | None) -> tuple[str, str]:
+    name, at, behind = asked.rpartition("@")
+    if domain is None and at:
+        domain = behind
+    if domain is None and known is None:
+        return asked, ""
+    if domain is None and known and len(known) == 1:
+        domain = known[0]
+    if domain is None:
+        some = f" It is one of {', '.join(known)}." if known else ""
+        raise InputError(f"{field}domain", f"is not given for {asked!r}", f"Give domain, or name@domain.{some}")
+    if not domain.isprintable() or any(char.isspace() or char == "@" for char in domain):
+        raise InputError(
+            f"{field}domain", f"{domain!r} is no domain", "Give the domain configured in vCenter's wizard."
+        )
+    if known and not any(same_name(domain, each) for each in known):
+        raise InputError(
+            f"{field}domain",
+            f"{domain!r} is not a domain of the identity provider",
+            f"vCenter knows {', '.join(known)}. Users of other domains are never touched.",
+        )
+    if at and not same_name(behind, domain):
+        raise InputError(
+            f"{field}username",
+            f"{asked!r} names another domain than {domain!r}",
+            "Give the bare name, or correct the domain.",
+        )
+    if at and not name:
+        raise InputError(f"{field}username", f"{asked!r} has no name before the @", "Give name@domain.")
+    return (name if at else asked), domain
+
+
+def _text(field: str, value: Any) -> str:
+    if value is not None and not isinstance(value, str):
+        raise InputError(
+            field,
+            f"is {value!r}, a {type(value).__name__} and not a string",
+            'Quote it, as in "0123": YAML rewrites bare numbers.',
+        )
+    if not value:
+        raise InputError(field, "is empty", "Give it a value.")
+    text = str(value)  # Ansible's tagged strings become plain ones.
+    if not text.isprintable():
+        raise InputError(field, f"{text!a} holds characters that cannot be printed", "Remove them.")
+    return text

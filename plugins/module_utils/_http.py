@@ -1,0 +1,307 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""HTTPS: TLS, time-outs, retries, and error answers turned into exceptions. PRIVATE to this collection."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ._errors import (
+    AnswerError,
+    ConflictError,
+    ForbiddenError,
+    InputError,
+    NotFoundError,
+    TransportError,
+    UnauthenticatedError,
+    UnreadableAnswerError,
+)
+
+REQUESTS_IMPORT_ERROR: str | None = None
+try:
+    import certifi
+    import requests
+    from requests.adapters import HTTPAdapter
+except ImportError:
+    REQUESTS_IMPORT_ERROR = traceback.format_exc()
+
+VERSION = "0.1.0"
+BODY_SHOWN = 300
+TRIES = 3
+LONGEST_PAUSE = 60.0
+REPEATABLE = frozenset({"GET"})
+
+Authorization = Callable[["requests.PreparedRequest"], "requests.PreparedRequest"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer. C(document) is the decoded JSON, None where there is no body."""
+
+    status: int
+    document: Any
+
+
+def header_authorization(name: str, value: str) -> Authorization:
+    """Carry a credential in a header.
+
+    As C(auth=) it cannot be replaced by a .netrc, which a header of the session can (requests documentation,
+    "netrc Authentication").
+    """
+
+    def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers[name] = value
+        return request
+
+    return authorize
+
+
+def no_authorization(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep a .netrc out of requests that carry no credential."""
+    return request
+
+
+class HttpClient:
+    """One kept-alive HTTPS session. Every secret that is told to C(hide) stays out of every message."""
+
+    def __init__(
+        self,
+        *,
+        validate_certs: bool = True,
+        ca_path: str | None = None,
+        timeout: float = 30,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._timeout = timeout
+        self._pause = pause
+        self._secrets: set[str] = set()
+        self._ca_path = ca_path
+        self._verify: bool | str = False
+        self.sent: dict[str, int] = {}
+        context = _tls_context(validate_certs, ca_path)
+        if validate_certs:
+            # A path, since True would let REQUESTS_CA_BUNDLE replace it.
+            self._verify = ca_path or certifi.where()
+
+        class Adapter(HTTPAdapter):
+            def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+                super().init_poolmanager(*args, ssl_context=context, **kwargs)
+
+        self._session = requests.Session()
+        self._session.mount("https://", Adapter())
+        self._session.headers["User-Agent"] = f"homelab.identity_broker/{VERSION}"
+
+    def __enter__(self) -> HttpClient:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._session.close()
+
+    def hide(self, secret: str) -> None:
+        """Keep a secret out of messages from now on."""
+        if secret:
+            self._secrets.add(secret)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """All that must not be shown."""
+        return frozenset(self._secrets)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        attempted: str,
+        authorization: Authorization = no_authorization,
+        query: Mapping[str, str | int] | None = None,
+        document: Any = None,
+        content_type: str = "application/json",
+        basic: tuple[str, str] | None = None,
+    ) -> Answer:
+        """Send a request; C(attempted) says in a message what it was for.
+
+        Only what changes nothing is repeated: reads, and what the server refused to look at (429).
+        """
+        host = urlsplit(url).netloc
+        if not url.startswith("https://"):
+            raise TransportError(attempted, host, "credentials go to https only", "Correct the URL.")
+        for attempt in range(1, TRIES + 1):
+            again = attempt < TRIES
+            self.sent[method] = self.sent.get(method, 0) + 1
+            try:
+                response = self._session.request(
+                    method,
+                    url,
+                    params=query,
+                    data=None if document is None else json.dumps(document).encode(),
+                    headers={
+                        "Accept": content_type,
+                        **({"Content-Type": content_type} if document is not None else {}),
+                    },
+                    auth=basic or authorization,
+                    verify=self._verify,
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                )
+            except (requests.RequestException, OSError) as error:
+                if again and method in REPEATABLE and _passing(error):
+                    self._pause(attempt)
+                    continue
+                raise self._transport_error(attempted, host, error) from None
+            if again and (response.status_code == 429 or (response.status_code == 503 and method in REPEATABLE)):
+                self._pause(_retry_after(response.headers.get("Retry-After"), attempt))
+                continue
+            return self._read(response, attempted, host)
+        raise AssertionError("the last try neither answered nor failed")
+
+    def scrubbed(self, text: str) -> str:
+        """Text from a server, on one line, bounded and without secrets."""
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, "********")
+        text = "".join(char if char.isprintable() else " " for char in text)
+        text = " ".join(text.split())
+        return text if len(text) <= BODY_SHOWN else f"{text[:BODY_SHOWN]}..."
+
+    def _read(self, response: requests.Response, attempted: str, host: str) -> Answer:
+        status = response.status_code
+        if 200 <= status < 300:
+            if status == 204 or not response.content.strip():
+                return Answer(status, None)
+            try:
+                return Answer(status, response.json())
+            except (ValueError, RecursionError):
+                kind = response.headers.get("Content-Type", "no content type")
+                raise UnreadableAnswerError(
+                    attempted,
+                    host,
+                    f"the answer ({status}, {self.scrubbed(kind)}) is not JSON: {self.scrubbed(response.text)}",
+                    "Is this vCenter itself, and not a proxy or a login page?",
+                    status=status,
+                ) from None
+        raise self._answer_error(response, attempted, host)
+
+    def _answer_error(self, response: requests.Response, attempted: str, host: str) -> AnswerError:
+        status = response.status_code
+        code, said = _error_said(response)
+        code, said = self.scrubbed(code), self.scrubbed(said)
+        problem = f"HTTP {status}" + (f" {code}" if code else "") + (f" ({said})" if said else "")
+        if 300 <= status < 400:
+            target = urlsplit(response.headers.get("Location", "")).netloc or "elsewhere"
+            return AnswerError(
+                attempted,
+                host,
+                f"HTTP {status}, a redirect to {self.scrubbed(target)}, which is not followed with credentials",
+                "Name the host that answers itself.",
+                status=status,
+            )
+        if status == 444:
+            return AnswerError(
+                attempted,
+                host,
+                "HTTP 444: the broker does not answer to this host name",
+                "Use the appliance's fully qualified domain name (its primary network identifier) as hostname, not an "
+                "address, an alias or localhost.",
+                status=status,
+            )
+        kinds: dict[int, type[AnswerError]] = {
+            401: UnauthenticatedError,
+            403: ForbiddenError,
+            404: NotFoundError,
+            409: ConflictError,
+        }
+        kind = kinds.get(status, AnswerError)
+        if status == 400 and code == "ALREADY_EXISTS":
+            kind = ConflictError
+        return kind(attempted, host, problem, status=status, code=code)
+
+    def _transport_error(self, attempted: str, host: str, error: Exception) -> TransportError:
+        text = str(error)
+        if isinstance(error, requests.exceptions.SSLError):
+            if "CERTIFICATE_VERIFY_FAILED" in text:
+                reason = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "not trusted"
+                return TransportError(
+                    attempted,
+                    host,
+                    f"its certificate is not trusted ({self.scrubbed(reason)})",
+                    f"Fetch the appliance's CA from https://{host}/certs/download.zip (folder certs/lin), compare its "
+                    "fingerprint, and give the file as ca_path.",
+                )
+            return TransportError(attempted, host, f"TLS failed: {self.scrubbed(text)}")
+        if isinstance(error, requests.exceptions.Timeout):
+            return TransportError(
+                attempted, host, f"no answer within {self._timeout:g} s", "Is it up? Raise timeout if it is just slow."
+            )
+        if "NameResolutionError" in text or "Failed to resolve" in text:
+            return TransportError(attempted, host, "the name does not resolve", "Check hostname and the DNS.")
+        if "Connection refused" in text:
+            return TransportError(attempted, host, "the connection was refused", "Check hostname and port.")
+        return TransportError(
+            attempted, host, f"the connection broke ({type(error).__name__}: {self.scrubbed(text)})", "Try again."
+        )
+
+
+def _tls_context(validate_certs: bool, ca_path: str | None) -> ssl.SSLContext:
+    if not validate_certs:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    if ca_path is None:
+        # The system's store; requests adds certifi's to it.
+        return ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    path = Path(ca_path)
+    if not path.exists():
+        raise InputError("ca_path", f"{ca_path} does not exist", "Give a PEM file, or a folder made by c_rehash.")
+    try:
+        if path.is_dir():
+            context.load_verify_locations(capath=ca_path)
+        else:
+            context.load_verify_locations(cafile=ca_path)
+    except OSError as error:
+        reason = error.strerror or "it holds no PEM certificate"
+        raise InputError("ca_path", f"{ca_path} cannot be used ({reason})", "Give a readable PEM file.") from None
+    return context
+
+
+def _passing(error: Exception) -> bool:
+    return isinstance(
+        error, requests.exceptions.ConnectionError | requests.exceptions.ChunkedEncodingError
+    ) and not isinstance(error, requests.exceptions.SSLError | requests.exceptions.ConnectTimeout)
+
+
+def _retry_after(header: str | None, attempt: int) -> float:
+    try:
+        return min(max(float(header or attempt), 0.0), LONGEST_PAUSE)
+    except ValueError:
+        return float(attempt)
+
+
+def _error_said(response: requests.Response) -> tuple[str, str]:
+    """The code and the text of the error bodies of vSphere's /api, the broker and SCIM (RFC 7644 section 3.12)."""
+    try:
+        document = response.json()
+    except (ValueError, RecursionError):
+        return "", response.text
+    if not isinstance(document, dict):
+        return "", response.text
+    errors = document.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    code = str(document.get("error_type") or document.get("scimType") or first.get("code") or "")
+    messages = document.get("messages")
+    texts = (
+        [str(m.get("default_message") or "") for m in messages if isinstance(m, dict)]
+        if isinstance(messages, list)
+        else []
+    )
+    return code, str(first.get("message") or document.get("detail") or "; ".join(texts) or "")

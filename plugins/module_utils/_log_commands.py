@@ -1,0 +1,158 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The shell commands that read the log, and their output. PRIVATE to this collection.
+
+They need POSIX sh, grep, tail, head, zcat, date, wc and ls on the host, nothing else. Every value is an
+argument of a fixed script, quoted by C(shlex), so none can become shell syntax. Output is fenced by marks
+with a random word, put together by the shell that runs the script: a shell that merely echoes the command
+cannot produce them, nor can a line of the log.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MOST_OUTPUT = 2 << 20
+"""Bytes of log that one command may return."""
+
+_STAMP = "^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9][,.][0-9]* "
+
+_COMMON = r"""
+LC_ALL=C; export LC_ALL
+word=$1; log=$2; shift 2
+mark() { printf '\n@%s%s:%s\n' "$((6 * 7))" "$word" "$1"; }
+fail() { mark "$1"; mark end; exit 0; }
+text=
+printf 'a\n' | grep -a a >/dev/null 2>&1 && text=-a
+identify() { (ls -di "$1") 2>/dev/null | { read -r inode rest; printf '%s' "$inode"; }; }
+modified() { date -u -r "$1" +%s 2>/dev/null || printf 0; }
+size() { wc -c <"$1" 2>/dev/null || printf 0; }
+describe() { printf '%s\t%s\t%s\t%s\n' "$(identify "$1")" "$(($(size "$1")))" "$(modified "$1")" "$1"; }
+[ -e "$log" ] || fail missing
+[ -f "$log" ] || fail nofile
+[ -r "$log" ] || fail unreadable
+"""
+
+_OPEN = r"""
+stamp=$1; rotated=$2; shift 2
+mark now; date -u +%s
+mark files; describe "$log"
+if [ "$rotated" ]; then
+  for file in "${log%.log}"*.log*; do
+    [ -f "$file" ] && [ "$file" != "$log" ] && describe "$file"
+  done
+fi
+mark last; tail -c 65536 "$log" | grep $text "$stamp" | tail -n 1
+"""
+
+_SCAN = r"""
+stamp=$1; file=$2; start=$3; most=$4; shift 4
+[ -r "$file" ] || fail unreadable
+case $file in
+  *.gz) command -v zcat >/dev/null 2>&1 || fail nozcat; all() { zcat "$file" 2>/dev/null; } ;;
+  *) all() { tail -c "+$((start + 1))" "$file"; } ;;
+esac
+mark first; all 2>/dev/null | head -c 65536 | grep $text "$stamp" | head -n 1
+mark lines
+case $start$file in
+  *.gz) { all || mark damaged >&2; } | grep $text -F "$@" | tail -c "$most" ;;
+  0*) grep $text -hF "$@" "$file" | tail -c "$most" ;;
+  *) all | grep $text -F "$@" | tail -c "$most" ;;
+esac
+mark current; describe "$log"
+"""
+
+_SELECT = r"""
+file=$1; start=$2; most=$3; narrow=$4; shift 4
+[ -r "$file" ] || fail unreadable
+select_lines() {
+  case $start$file in
+    *.gz) zcat "$file" 2>/dev/null | grep $text -F "$@" ;;
+    0*) grep $text -hF "$@" "$file" ;;
+    *) tail -c "+$((start + 1))" "$file" | grep $text -F "$@" ;;
+  esac
+}
+mark lines
+select_lines "$@" | grep $text -F -e "$narrow" | tail -c "$most"
+mark current; describe "$log"
+"""
+
+_WAIT = r"""
+inode=$1; position=$2; seconds=$3; settle=$4; shift 4
+if command -v sleep >/dev/null 2>&1; then nap() { sleep 1; }
+else nap() { until=$(($(date +%s) + 1)); while [ "$(date +%s)" -lt "$until" ]; do :; done; }
+fi
+end=$(($(date +%s) + seconds)); seen=$position; found=
+while :; do
+  [ "$(identify "$log")" = "$inode" ] || fail rotated
+  size=$(($(size "$log")))
+  [ "$size" -ge "$position" ] || fail rotated
+  if [ "$size" -gt "$seen" ] && [ -z "$found" ]; then
+    seen=$size
+    if tail -c "+$((position + 1))" "$log" | grep $text -F "$@" >/dev/null; then
+      found=1; end=$(($(date +%s) + settle))
+    fi
+  fi
+  [ "$(date +%s)" -lt "$end" ] || break
+  nap
+done
+mark waited; printf '%s\n' "${found:-0}"
+"""
+
+_END = "\nmark end\n"
+
+
+@dataclass(frozen=True)
+class LogCommands:
+    """Builds the commands for one log. C(word) is random and fit for a shell word."""
+
+    word: str
+    log: str
+
+    def open(self, *, rotated: bool) -> str:
+        """Clock, files and the last line of the log."""
+        return self._command(_OPEN, _STAMP, "yes" if rotated else "")
+
+    def scan(self, file: str, start: int, marks: Sequence[str]) -> str:
+        """The first line behind an offset, and all lines from there that hold one of the marks."""
+        return self._command(_SCAN, _STAMP, file, start, MOST_OUTPUT, *_patterns(marks))
+
+    def select(self, file: str, start: int, contexts: Sequence[str], marks: Sequence[str]) -> str:
+        """The lines behind an offset that hold one of the login contexts and one of the marks."""
+        return self._command(_SELECT, file, start, MOST_OUTPUT, "\n".join(marks), *_patterns(contexts))
+
+    def wait(self, inode: str, position: int, seconds: int, settle: int, marks: Sequence[str]) -> str:
+        """Block until a line with one of the marks is written behind the position, at most so many seconds."""
+        return self._command(_WAIT, inode, position, seconds, settle, *_patterns(marks))
+
+    def sections(self, output: str) -> dict[str, str] | None:
+        """The parts of a command's output by their marks; None where the script did not run to its end."""
+        # A terminal (become with -tt) ends lines with "\r\n".
+        text = output.replace("\r\n", "\n") if f"@42{self.word}:end\r\n" in output else output
+        pieces = text.split(f"\n@42{self.word}:")
+        found: dict[str, str] = {}
+        for piece in pieces[1:]:
+            name, _newline, body = piece.partition("\n")
+            found[name] = body
+        return found if "end" in found else None
+
+    def is_damaged(self, output: str) -> bool:
+        """Whether a compressed file ended before its end; said on standard error."""
+        return f"@42{self.word}:damaged" in output
+
+    def _command(self, script: str, *arguments: Any) -> str:
+        words = (self.word, self.log, *arguments)
+        return " ".join(shlex.quote(str(part)) for part in ("/bin/sh", "-c", _COMMON + script + _END, "sh", *words))
+
+
+def refusal_to_read(sections: Mapping[str, str]) -> str | None:
+    """Why the log could not be read, in a word of the scripts above."""
+    return next((name for name in ("missing", "nofile", "unreadable", "nozcat", "rotated") if name in sections), None)
+
+
+def _patterns(texts: Sequence[str]) -> list[str]:
+    return [part for text in texts for part in ("-e", text)]

@@ -1,0 +1,232 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reads login attempts through somebody's way to run a command on the appliance. PRIVATE to this collection."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ._errors import IdentityBrokerError
+from ._federation_log import (
+    LOOKUP_MARK,
+    NOT_FOUND_MARK,
+    REFUSAL_MARK,
+    LoginAttempt,
+    context_ids,
+    in_domain,
+    lookup_is_missing,
+    newest_distinct,
+    read_attempts,
+    timestamp_of,
+)
+from ._log_commands import MOST_OUTPUT, LogCommands, refusal_to_read
+from ._log_window import LOOK_BACK, Clock, LogFile, first_wanted, next_start, older_files, read_clock
+
+CONTEXTS_A_COMMAND = 1000
+MOST_CONTEXTS = 5000
+LINE_MARKS = (LOOKUP_MARK, NOT_FOUND_MARK, REFUSAL_MARK)
+
+Execute = Callable[[str], tuple[str, str]]
+"""Runs a command on the appliance; returns standard output and standard error."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of the log; see the options of C(externalid_fact)."""
+
+    log_path: str
+    domain: str | None = None
+    since: timedelta | datetime | None = None
+    denied_only: bool = True
+    limit: int = 5
+    include_rotated: bool = False
+    wait: int = 0
+    settle: int = 10
+
+
+@dataclass
+class Reading:
+    """What was found. C(gaps) says why the list may be short of attempts; empty means that it is complete."""
+
+    clock: Clock
+    position: tuple[str, int]
+    attempts: list[LoginAttempt] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
+
+
+def read_log(request: Request, execute: Execute) -> Reading:
+    """Find login attempts, newest first. Raises IdentityBrokerError where the log cannot be read."""
+    return _Reader(request, execute).read()
+
+
+class _Reader:
+    def __init__(self, request: Request, execute: Execute) -> None:
+        self._request = request
+        self._execute = execute
+        self._commands = LogCommands(secrets.token_hex(12), request.log_path)
+        self._marks = (REFUSAL_MARK, NOT_FOUND_MARK) if request.denied_only else (LOOKUP_MARK,)
+        self._gaps: list[str] = []
+
+    def read(self) -> Reading:
+        request = self._request
+        opened = self._run(self._commands.open(rotated=True))
+        files = _files(opened["files"])
+        current = files[0]
+        last_line = opened["last"].rstrip("\n")
+        clock = read_clock(int(opened["now"]), current.modified, last_line)
+        here = clock.log_time(clock.now)
+        log_end = max(timestamp_of(last_line) or here, here)
+        if request.wait:
+            attempts = self._wait_for(current, log_end + timedelta(seconds=2 * (request.wait + request.settle)))
+        else:
+            attempts = self._search(files, first_wanted(request.since, clock), clock, log_end)
+        chosen, cut = newest_distinct(attempts, request.limit)
+        if cut:
+            self._gaps.append(f"there are more than {request.limit} ExternalIds (limit)")
+        return Reading(clock, (current.inode, current.size), chosen, list(dict.fromkeys(self._gaps)))
+
+    def _search(
+        self, files: Sequence[LogFile], wanted: datetime | None, clock: Clock, log_end: datetime
+    ) -> list[LoginAttempt]:
+        current, older = files[0], older_files(files, files[0].path, wanted, clock)
+        text, reaches_back = self._search_file(current, current, wanted)
+        for file in older if not reaches_back else ():
+            if not self._request.include_rotated:
+                if wanted is not None:
+                    self._gaps.append("the log was rotated inside the window (include_rotated)")
+                break
+            if self._limit_is_reached(text):
+                self._gaps.append(
+                    f"older files were not read, since {self._request.limit} ExternalIds were found (limit)"
+                )
+                break
+            older_text, reaches_back = self._search_file(file, current, wanted)
+            text = older_text + text
+            if reaches_back:
+                break
+        attempts = read_attempts(text, log_end)
+        if lookup_is_missing(text):
+            self._gaps.append("a refused login's first lines are not in what was read")
+        return [a for a in attempts if self._counts(a) and (wanted is None or a.timestamp >= wanted)]
+
+    def _search_file(self, file: LogFile, current: LogFile, wanted: datetime | None) -> tuple[str, bool]:
+        """The lines of the file's attempts, and whether it reaches back beyond the wanted time."""
+        start: int | None = None
+        first: datetime | None = None
+        hits = ""
+        while True:
+            offset = 0 if file.compressed and start is None else next_start(file.size, start, first, wanted)
+            if offset is None:
+                break
+            start = offset
+            found = self._run(self._commands.scan(file.path, start, self._marks))
+            hits, first = found["lines"], timestamp_of(found["first"].strip("\n"))
+            self._notice_rotation(found["current"], current)
+            if self._limit_is_reached(hits) and next_start(file.size, start, first, wanted) is not None:
+                self._gaps.append(f"reading stopped at {self._request.limit} ExternalIds (limit)")
+                break
+        if len(hits.encode()) >= MOST_OUTPUT:
+            self._gaps.append(f"there is more than {MOST_OUTPUT >> 20} MiB of refusals")
+        text = self._lines_of(file.path, context_ids(hits), max(0, (start or 0) - LOOK_BACK), current)
+        return text, bool(first and wanted and first < wanted)
+
+    def _lines_of(self, path: str, contexts: Sequence[str], start: int, current: LogFile) -> str:
+        if len(contexts) > MOST_CONTEXTS:
+            self._gaps.append(f"there are more than {MOST_CONTEXTS} logins")
+        newest = list(contexts)[-MOST_CONTEXTS:]
+        text = ""
+        for at in range(0, len(newest), CONTEXTS_A_COMMAND):
+            batch = newest[at : at + CONTEXTS_A_COMMAND]
+            found = self._run(self._commands.select(path, start, batch, LINE_MARKS))
+            if len(found["lines"].encode()) >= MOST_OUTPUT:
+                self._gaps.append(f"there is more than {MOST_OUTPUT >> 20} MiB of logins")
+            self._notice_rotation(found["current"], current)
+            text += found["lines"]
+        return text
+
+    def _wait_for(self, current: LogFile, log_end: datetime) -> list[LoginAttempt]:
+        """Attempts made from now on. "From now on" is a position in the file, not a time."""
+        request = self._request
+        deadline = time.monotonic() + request.wait
+        while True:
+            seconds = max(0, round(deadline - time.monotonic()))
+            self._run(self._commands.wait(current.inode, current.size, seconds, request.settle, self._marks))
+            found = self._run(self._commands.scan(current.path, current.size, self._marks))
+            text = self._lines_of(current.path, context_ids(found["lines"]), current.size, current)
+            attempts = [attempt for attempt in read_attempts(text, log_end) if self._counts(attempt)]
+            if attempts or time.monotonic() >= deadline:
+                return attempts
+
+    def _counts(self, attempt: LoginAttempt) -> bool:
+        if self._request.denied_only and attempt.outcome != "denied":
+            return False
+        return attempt.malformed or in_domain(attempt, self._request.domain)
+
+    def _limit_is_reached(self, text: str) -> bool:
+        found = {a.external_id for a in read_attempts(text) if in_domain(a, self._request.domain)}
+        return 0 < self._request.limit <= len(found)
+
+    def _notice_rotation(self, described: str, current: LogFile) -> None:
+        now = _files(described)[0]
+        if now.inode != current.inode or now.size < current.size:
+            self._gaps.append("the log was rotated while it was read")
+
+    def _run(self, command: str) -> dict[str, str]:
+        output, errors = self._execute(command)
+        sections = self._commands.sections(output)
+        if sections is None:
+            raise _not_a_shell(output, errors)
+        reason = refusal_to_read(sections)
+        if reason:
+            raise _cannot_read(reason, self._request.log_path)
+        if self._commands.is_damaged(errors) or "damaged" in sections:
+            self._gaps.append("a compressed log file is damaged")
+        return sections
+
+
+def _files(described: str) -> list[LogFile]:
+    files = []
+    for line in described.split("\n"):
+        parts = line.split("\t", 3)
+        if len(parts) == 4:
+            files.append(LogFile(parts[3], parts[0], int(parts[1]), int(parts[2] or 0)))
+    return files
+
+
+def _not_a_shell(output: str, errors: str) -> IdentityBrokerError:
+    said = " ".join((output + " " + errors).split())[:200]
+    if "Unknown command" in output + errors:
+        return IdentityBrokerError(
+            "The appliance answered with its own shell (appliancesh) instead of a POSIX shell, so its log cannot be read.",
+            way_out=(
+                "There are two ways out. Either make bash root's login shell, with: chsh -s /bin/bash root (and undo it "
+                "with: chsh -s /bin/appliancesh root; Broadcom KB 2115983). Or copy federation-service.log from the "
+                "appliance to the control node, keeping its time of change, and read the copy with connection: local and "
+                "log_path."
+            ),
+        )
+    return IdentityBrokerError(
+        f"The host did not run the reading command to its end; it said: {said or 'nothing'}.",
+        way_out="It needs a POSIX sh with grep, tail, head, zcat, date, wc and ls.",
+    )
+
+
+def _cannot_read(reason: str, path: str) -> IdentityBrokerError:
+    problems = {
+        "missing": (
+            "does not exist on the host",
+            "Is this the appliance that runs the Identity Broker (vCenter 8.0 U1 or later, service vc-ws1a-broker), and "
+            "has anybody tried to log in yet? An external broker keeps its log elsewhere: set log_path.",
+        ),
+        "nofile": ("is not a file", "Set log_path to federation-service.log itself."),
+        "unreadable": ("may not be read by this user", "Connect as root, or use become."),
+        "nozcat": ("has rotated files that are compressed, and there is no zcat", "Leave include_rotated out."),
+        "rotated": ("was rotated while waiting for a login", "Let the person try again, and run this again."),
+    }
+    problem, way_out = problems[reason]
+    return IdentityBrokerError(f"The log {path} {problem}.", way_out=way_out)

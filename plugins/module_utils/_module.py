@@ -1,0 +1,182 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What joins modules to Ansible: options, the one try, and the way out. PRIVATE to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+
+from ._access import AccessOptions, ScimAccess
+from ._errors import IdentityBrokerError, InputError
+from ._http import REQUESTS_IMPORT_ERROR, HttpClient
+from ._users import USERNAME_FORMATS, WIRE_FORMS
+from ._vcenter import VcenterClient
+
+Spec = dict[str, dict[str, Any]]
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def vcenter_spec() -> Spec:
+    """The options of the C(vcenter) fragment."""
+    return {
+        "hostname": {"type": "str", "fallback": (env_fallback, ["VMWARE_HOST"])},
+        "port": {"type": "int", "default": 443, "fallback": (env_fallback, ["VMWARE_PORT"])},
+        "username": {"type": "str", "fallback": (env_fallback, ["VMWARE_USER"])},
+        "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["VMWARE_PASSWORD"])},
+        "validate_certs": {"type": "bool", "default": True, "fallback": (env_fallback, ["VMWARE_VALIDATE_CERTS"])},
+        "ca_path": {"type": "path", "fallback": (env_fallback, ["VMWARE_CA_PATH"])},
+        "timeout": {"type": "float", "default": 30.0},
+        "tenant": {"type": "str", "default": "customer"},
+    }
+
+
+def prefixed_vcenter_spec() -> Spec:
+    """The same for modules whose own option is called C(username)."""
+    spec = vcenter_spec()
+    spec["vcenter_username"] = spec.pop("username")
+    spec["vcenter_password"] = {**spec.pop("password"), "aliases": ["password"]}
+    return spec
+
+
+def scim_spec() -> Spec:
+    """The options of the C(scim) fragment."""
+    return {
+        "token": {"type": "str", "no_log": True},
+        "scim_url": {"type": "str"},
+        "token_file": {"type": "path", "no_log": False},
+        "auth_scheme": {"type": "str", "default": "auto", "choices": ["auto", "hzn", "bearer"]},
+        "mint_token": {"type": "bool", "no_log": False},
+        "check_mode_mint": {"type": "bool", "default": False},
+        "provider_id": {"type": "str"},
+    }
+
+
+def user_spec() -> Spec:
+    """The options that describe one user; in a list their defaults come from the module's own options."""
+    return {
+        "username": {"type": "raw", "required": True},
+        "domain": {"type": "str"},
+        "external_id": {"type": "raw"},
+        "given_name": {"type": "str"},
+        "family_name": {"type": "str"},
+        "display_name": {"type": "str"},
+        "email": {"type": "str"},
+        "active": {"type": "bool"},
+        "state": {"type": "str", "choices": ["present", "absent"]},
+        "recreate": {"type": "bool"},
+        "rename": {"type": "bool"},
+        "username_format": {"type": "str", "choices": list(USERNAME_FORMATS)},
+        "wire_form": {"type": "str", "choices": list(WIRE_FORMS)},
+    }
+
+
+class Connection:
+    """What a module works with: the HTTPS session, vCenter where it is given, and SCIM by the token law."""
+
+    def __init__(self, module: AnsibleModule, stack: ExitStack) -> None:
+        options = module.params
+        if "\n" in (options["hostname"] or "") or "/" in (options["hostname"] or ""):
+            raise InputError("hostname", f"{options['hostname']!r} is no host name", "Give the name alone, no URL.")
+        self._module = module
+        self.http = stack.enter_context(
+            HttpClient(validate_certs=options["validate_certs"], ca_path=options["ca_path"], timeout=options["timeout"])
+        )
+        self.warnings: list[str] = []
+        self.released: str | None = None
+        """The one secret that the task was asked for; options that hold it stay hidden all the same."""
+        if not options["validate_certs"]:
+            self.warnings.append("Certificates are not verified: whoever is in between reads the password and tokens.")
+        self._vcenter: VcenterClient | None = None
+        if options["hostname"] and not (options.get("token") and options.get("scim_url")):
+            prefix = "vcenter_" if "vcenter_username" in options else ""
+            login = {name: options[f"{prefix}{name}"] or "" for name in ("username", "password")}
+            for name, variable in (("username", "VMWARE_USER"), ("password", "VMWARE_PASSWORD")):
+                if not login[name] and not options.get("token_file") and not options.get("token"):
+                    raise InputError(f"{prefix}{name}", "is not given", f"Give it, or set {variable}.")
+            self._vcenter = stack.enter_context(
+                VcenterClient(
+                    self.http, hostname=options["hostname"], port=options["port"], tenant=options["tenant"], **login
+                )
+            )
+        self._access: ScimAccess | None = None
+
+    @property
+    def vcenter(self) -> VcenterClient:
+        """The vCenter that was named. Raises InputError where none was."""
+        if self._vcenter is None:
+            raise InputError("hostname", "is not given", "Give hostname, or set VMWARE_HOST.")
+        return self._vcenter
+
+    def scim_access(self, *, changes_state: bool) -> ScimAccess:
+        """SCIM by the token law."""
+        names = AccessOptions.__dataclass_fields__
+        options = AccessOptions(**{name: self._module.params[name] for name in names})
+        if options.token:
+            self.http.hide(options.token)
+        self._access = ScimAccess(
+            self.http, self._vcenter, options, changes_state=changes_state, check_mode=self._module.check_mode
+        )
+        return self._access
+
+    @property
+    def minted(self) -> bool:
+        """Whether a sync token was minted."""
+        return self._access is not None and self._access.minted
+
+    def requests(self) -> dict[str, int]:
+        """How many requests of each kind were sent."""
+        return {method.lower(): self.http.sent.get(method, 0) for method in METHODS}
+
+    def all_warnings(self) -> list[str]:
+        """What the user must know besides the result."""
+        access = self._access.warnings if self._access else []
+        vcenter = self._vcenter.warnings if self._vcenter else []
+        return [*self.warnings, *access, *vcenter]
+
+
+def make_module(*specs: Spec, **arguments: Any) -> AnsibleModule:
+    """An AnsibleModule that takes all options of the given parts."""
+    merged: Spec = {}
+    for spec in specs:
+        merged.update(spec)
+    return AnsibleModule(argument_spec=merged, supports_check_mode=True, **arguments)
+
+
+def run(module: AnsibleModule, work: Callable[[Connection], dict[str, Any]]) -> None:
+    """Do the work, and end the module with its result, or with one message that says what went wrong.
+
+    A result with C(msg) and C(failed) is a failure that still says what was done.
+    """
+    if REQUESTS_IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
+    connection: Connection | None = None
+    result: dict[str, Any] = {}
+    try:
+        with ExitStack() as stack:
+            connection = Connection(module, stack)
+            result = work(connection)
+    except IdentityBrokerError as error:
+        result = {"failed": True, "msg": str(error)}
+        if connection is not None and connection.minted:
+            result["minted"] = True
+    _leave(module, connection, result)
+
+
+def _leave(module: AnsibleModule, connection: Connection | None, result: Mapping[str, Any]) -> None:
+    for warning in connection.all_warnings() if connection else []:
+        module.warn(warning)
+    if connection is not None:
+        module.no_log_values.update(connection.http.secrets)
+        if connection.released is not None:
+            module.no_log_values.discard(connection.released)
+            arguments = {k: HIDDEN if v == connection.released else v for k, v in module.params.items()}
+            result = {**result, "invocation": {"module_args": arguments}}
+    if result.get("failed"):
+        module.fail_json(**{key: value for key, value in result.items() if key != "failed"})
+    module.exit_json(**result)

@@ -1,0 +1,72 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A sync token kept in a file of the control node. PRIVATE to this collection.
+
+The file holds JSON, C({"token": ..., "scim_url": ...}), or the bare token that somebody put there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from ._broker_answers import SyncToken
+from ._errors import InputError
+
+
+def read_token_file(path: str) -> SyncToken | None:
+    """The kept token; None where there is none yet. Raises InputError where others could read it."""
+    file = Path(path)
+    try:
+        mode = file.stat().st_mode
+        text = file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise InputError("token_file", f"{path} cannot be read ({reason})", "Correct it or remove it.") from None
+    if stat.S_IMODE(mode) & 0o077:
+        raise InputError("token_file", f"{path} can be read or written by others", f"Run: chmod 600 {path}")
+    if not text:
+        return None
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return SyncToken(text, None)
+    if not isinstance(document, dict) or not isinstance(document.get("token"), str) or not document["token"]:
+        raise InputError("token_file", f"{path} is JSON without a token", "Remove it; it is written anew.")
+    url = document.get("scim_url")
+    return SyncToken(document["token"], url if isinstance(url, str) and url else None)
+
+
+def write_token_file(path: str, token: SyncToken) -> None:
+    """Keep a token, readable by its owner only, and never half written."""
+    file = Path(path)
+    try:
+        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # 0600 from the start
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+                json.dump({"token": token.token, "scim_url": token.scim_url}, handle)
+            Path(name).replace(file)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise InputError(
+            "token_file",
+            f"{path} cannot be written ({error.strerror})",
+            "Give a path in a folder of yours that exists.",
+        ) from None
+
+
+def check_token_file(path: str) -> None:
+    """Raise InputError where a new token could not be kept, before one is minted."""
+    folder = Path(path).parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError("token_file", f"the folder {folder} does not exist or cannot be written", "Make it first.")

@@ -1,0 +1,182 @@
+#!/usr/bin/python
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+# This is the documentation of an action plugin; there is no code that runs on the host.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: externalid_fact
+short_description: Read the ExternalIds of refused logins from the appliance's log
+version_added: 0.1.0
+description:
+  - Reads login attempts from the Identity Broker's log on the vCenter Server Appliance, over the task's own connection.
+  - Nothing is needed there but a POSIX C(sh), C(grep), C(tail), C(head), C(zcat), C(date), C(wc) and C(ls); no Python. Waiting
+    uses C(sleep) where it is there.
+  - An attempt says that somebody had this ExternalId, never who.
+  - A refused SSH login is not tried again, whatever C(ANSIBLE_SSH_RETRIES) says, since three failures lock root for 15 minutes.
+  - Only reads, so check mode does the same.
+author:
+  - homelab.identity_broker maintainers (@homelab-identity-broker)
+extends_documentation_fragment:
+  - homelab.identity_broker.attributes.info_module
+  - ansible.builtin.action_common_attributes
+  - ansible.builtin.action_common_attributes.conn
+  - ansible.builtin.action_common_attributes.facts
+attributes:
+  action:
+    support: full
+  async:
+    support: none
+  become:
+    support: full
+  bypass_host_loop:
+    support: none
+  connection:
+    support: full
+  delegation:
+    support: full
+  facts:
+    support: full
+  platform:
+    platforms: posix
+options:
+  log_path:
+    description:
+      - The log. Rotated ones are looked for beside it, under its name with anything before or behind C(.log).
+    type: str
+    default: /var/log/vmware/vc-ws1a-broker/federation-service.log
+  domain:
+    description: Only attempts that were looked up in this domain.
+    type: str
+  since:
+    description:
+      - Only attempts since then. A span such as V(30m), V(2h) or V(1d) before the appliance's own clock, or a time in ISO 8601,
+        which is UTC unless it names a zone.
+      - The default is the whole current log.
+    type: str
+  outcome:
+    description: Whether to list refused attempts only.
+    type: str
+    default: denied
+    choices: [denied, any]
+  limit:
+    description: At most so many different ExternalIds; V(0) lists all within O(since).
+    type: int
+    default: 5
+  include_rotated:
+    description: Whether to read rotated logs, too, compressed or not.
+    type: bool
+    default: false
+  wait:
+    description:
+      - Wait up to so many seconds for an attempt, and list only those made after the asking, by their position in the log.
+        O(since) and O(include_rotated) do not count then.
+    type: int
+    default: 0
+  settle:
+    description: With O(wait), go on listening for so many seconds after the first attempt.
+    type: int
+    default: 10
+seealso:
+  - module: homelab.identity_broker.scim_users
+"""
+
+EXAMPLES = r"""
+- name: Who was refused in the last half hour?
+  homelab.identity_broker.externalid_fact:
+    domain: lab.example.org
+    since: 30m
+  register: refused
+
+- name: Show it
+  ansible.builtin.debug:
+    var: refused.attempts
+
+- name: Wait up to five minutes for somebody to try
+  homelab.identity_broker.externalid_fact:
+    wait: 300
+  register: refused
+"""
+
+RETURN = r"""
+attempts:
+  description: The login attempts, newest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    timestamp:
+      description: When (ISO 8601, UTC).
+      type: str
+      sample: "2026-02-04T15:05:23.412Z"
+    external_id:
+      description: The ExternalId; escaped where it is malformed.
+      type: str
+      sample: d0e97cc3-ff12-42fd-b4ba-6a30626bd50e
+    domains:
+      description: The domains in which the broker looked.
+      type: list
+      elements: str
+      sample: [lab.example.org]
+    outcome:
+      description:
+        - V(allowed), V(denied), or V(unknown) where it is not settled yet.
+      type: str
+      sample: denied
+    reason:
+      description: The broker's reason for a refusal.
+      type: str
+      sample: USER_NOT_FOUND
+    source_ip:
+      description: From which address, as far as the log tells.
+      type: str
+      sample: 192.0.2.10
+    context_id:
+      description: The broker's id of this login.
+      type: str
+      sample: 898f3c9c-8385-4cd1-8e65-55469e40d480
+    malformed:
+      description: Whether the lines of this login contradict each other, or hold a value that no ExternalId can have.
+      type: bool
+      sample: false
+complete:
+  description: Whether these are all attempts that were asked for. A list cut short is never used to bind an ExternalId.
+  returned: success
+  type: bool
+  sample: true
+gaps:
+  description: Why the list is not complete.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+position:
+  description: Where the log ended when reading began.
+  returned: success
+  type: dict
+  contains:
+    inode:
+      description: The file's inode.
+      type: str
+      sample: "131077"
+    offset:
+      description: Its size in bytes.
+      type: int
+      sample: 48213
+ansible_facts:
+  description: Facts, always set. Prefer the registered result, since fact caches keep yesterday's.
+  returned: success
+  type: dict
+  contains:
+    externalid:
+      description: The newest ExternalId that is not malformed, or null.
+      type: str
+      sample: d0e97cc3-ff12-42fd-b4ba-6a30626bd50e
+    externalid_attempts:
+      description: The same as RV(attempts).
+      type: list
+      elements: dict
+"""

@@ -1,0 +1,181 @@
+#!/usr/bin/python
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: scim_user
+short_description: Make sure that a user exists in vCenter's Identity Broker, or does not
+version_added: 0.1.0
+description:
+  - Creates, updates, renames or deletes one user of vCenter's Identity Broker over SCIM, so that the person can log in through
+    the external identity provider.
+  - For several users M(homelab.identity_broker.scim_users) is faster than a loop, and sees mistakes between them.
+  - What the task does not name is left as it is. After writing, the user is read back, and an error is raised where the broker
+    keeps something else than it was asked to.
+author:
+  - homelab.identity_broker maintainers (@homelab-identity-broker)
+extends_documentation_fragment:
+  - homelab.identity_broker.attributes
+  - homelab.identity_broker.vcenter.prefixed
+  - homelab.identity_broker.scim
+  - homelab.identity_broker.user
+options:
+  username:
+    description:
+      - The user's name, bare or as C(name@domain). A string; quote a name that is a number.
+      - To log in to vCenter, O(vcenter_username) is used.
+    type: raw
+    required: true
+  external_id:
+    description:
+      - What the identity provider puts into the claim C(sub) for this person; the broker looks the person up by it. With
+        Pocket ID it is the user's id, which an administrator reads in the address of the user's page.
+      - A string, compared exactly; quote one that is a number.
+      - Needed to create a user. A user who has one keeps it unless O(recreate=true).
+    type: raw
+  given_name:
+    description: The given name. An empty string clears it.
+    type: str
+  family_name:
+    description: The family name. An empty string clears it.
+    type: str
+  display_name:
+    description: The name that is shown. An empty string clears it.
+    type: str
+  email:
+    description: The primary e-mail address. An empty string clears it; other addresses of the user stay.
+    type: str
+  active:
+    description:
+      - Whether the user may log in.
+      - A user is created active unless this says otherwise; of a user who stands it is only changed when named.
+    type: bool
+  state:
+    description: Whether the user is to be there. The default is V(present).
+    type: str
+    choices: [present, absent]
+seealso:
+  - module: homelab.identity_broker.scim_users
+  - module: homelab.identity_broker.scim_user_info
+  - module: homelab.identity_broker.externalid_fact
+"""
+
+EXAMPLES = r"""
+- name: Let muffin in, with the ExternalId read in Pocket ID
+  homelab.identity_broker.scim_user:
+    hostname: vcsa.example.org
+    vcenter_username: administrator@vsphere.local
+    vcenter_password: "{{ vault_vcenter_password }}"
+    username: muffin
+    domain: lab.example.org
+    external_id: d0e47cc3-ff12-45fd-b4ba-6a30628bd50e
+    given_name: Muffin
+    family_name: Muffinson
+    email: muffin@example.org
+
+- name: Remove crumpet, with a token of one's own
+  homelab.identity_broker.scim_user:
+    token: "{{ vault_sync_token }}"
+    scim_url: https://vcsa.example.org/usergroup/t/CUSTOMER/scim/v2
+    username: crumpet@lab.example.org
+    state: absent
+"""
+
+RETURN = r"""
+user:
+  description: The user as the broker has it; null where there is none.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: The broker's id; null in check mode for a user to be created.
+      type: str
+      sample: ed8ad55f-cad4-4a5f-8cde-2d2e5676fe4e
+    username:
+      description: The user name as the broker spells it.
+      type: str
+      sample: muffin@lab.example.org
+    domain:
+      description: The user's domain; null where it cannot be told.
+      type: str
+      sample: lab.example.org
+    external_id:
+      description: What the broker looks the user up by.
+      type: str
+      sample: d0e47cc3-ff12-45fd-b4ba-6a30628bd50e
+    given_name:
+      description: The given name.
+      type: str
+      sample: Muffin
+    family_name:
+      description: The family name.
+      type: str
+      sample: Muffinson
+    display_name:
+      description: The name that is shown.
+      type: str
+      sample: Muffin
+    email:
+      description: The primary e-mail address.
+      type: str
+      sample: muffin@example.org
+    active:
+      description: Whether the user may log in.
+      type: bool
+      sample: true
+    groups:
+      description: The names of the user's groups in the broker.
+      type: list
+      elements: str
+      sample: [ALL_USERS]
+operation:
+  description: What was done, or would be in check mode.
+  returned: success
+  type: str
+  sample: create
+minted:
+  description: Whether a sync token was minted, by which the one before was revoked.
+  returned: success
+  type: bool
+  sample: false
+unverified:
+  description: The attributes that the broker does not return, so that it cannot be told whether it keeps them.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+from typing import Any
+
+from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
+from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import desired_user
+from ansible_collections.homelab.identity_broker.plugins.module_utils._provision import provision
+
+
+def main() -> None:
+    module = _module.make_module(_module.prefixed_vcenter_spec(), _module.scim_spec(), _module.user_spec())
+
+    def ensure(connection: _module.Connection) -> dict[str, Any]:
+        access = connection.scim_access(changes_state=True)
+        done = provision(access, lambda domains: [desired_user(module.params, domains)], check_mode=module.check_mode)
+        outcome = done.outcomes[0]
+        return {
+            "changed": done.changed,
+            "failed": bool(outcome.error),
+            **({"msg": outcome.error} if outcome.error else {}),
+            "user": outcome.user.result() if outcome.user else None,
+            "operation": outcome.operation.kind,
+            "minted": connection.minted,
+            "unverified": list(outcome.unverified),
+            "diff": done.plan.diff(),
+        }
+
+    _module.run(module, ensure)
+
+
+if __name__ == "__main__":
+    main()

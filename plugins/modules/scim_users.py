@@ -1,0 +1,370 @@
+#!/usr/bin/python
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: scim_users
+short_description: Keep many users of vCenter's Identity Broker right, in one task
+version_added: 0.1.0
+description:
+  - Creates, updates, renames or deletes any number of users of vCenter's Identity Broker over SCIM, with one log-in, one list
+    of what is, one plan and one diff.
+  - Mistakes between users, such as one ExternalId for two people, are found before anything is sent. When the plan is refused,
+    nothing has been changed.
+  - The ExternalId of one person may be taken from a login that the broker refused, see O(login_attempts).
+author:
+  - homelab.identity_broker maintainers (@homelab-identity-broker)
+extends_documentation_fragment:
+  - homelab.identity_broker.attributes
+  - homelab.identity_broker.vcenter
+  - homelab.identity_broker.scim
+  - homelab.identity_broker.user
+attributes:
+  action_group:
+    description: Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.scim) in C(module_defaults).
+    support: full
+    membership:
+      - homelab.identity_broker.vcenter
+      - homelab.identity_broker.scim
+options:
+  users:
+    description: The users. What an item does not say, the module's own options of the same name say.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      username:
+        description:
+          - The user's name, bare or as C(name@domain). A string; quote a name that is a number.
+        type: raw
+        required: true
+      external_id:
+        description:
+          - What the identity provider puts into the claim C(sub) for this person; the broker looks the person up by it. With
+            Pocket ID it is the user's id, which an administrator reads in the address of the user's page.
+          - A string, compared exactly; quote one that is a number.
+          - Needed to create a user. A user who has one keeps it unless O(users[].recreate=true).
+        type: raw
+      given_name:
+        description: The given name. An empty string clears it.
+        type: str
+      family_name:
+        description: The family name. An empty string clears it.
+        type: str
+      display_name:
+        description: The name that is shown. An empty string clears it.
+        type: str
+      email:
+        description: The primary e-mail address. An empty string clears it; other addresses of the user stay.
+        type: str
+      active:
+        description:
+          - Whether the user may log in.
+          - A user is created active unless this says otherwise; of a user who stands it is only changed when named.
+        type: bool
+      state:
+        description: Whether the user is to be there. The default is V(present).
+        type: str
+        choices: [present, absent]
+      domain:
+        description:
+          - The domain that was configured in vCenter's wizard. User name and domain together are the identity.
+          - The default is the part of O(users[].username) behind the C(@), else the provider's only domain.
+        type: str
+      recreate:
+        description:
+          - Whether a user whose ExternalId is another is deleted and created anew with the one given.
+          - The broker ignores a change of the ExternalId, so there is no other way. Group memberships are lost.
+        type: bool
+      rename:
+        description:
+          - Whether an entry of the same domain that has the ExternalId under another user name is renamed.
+          - Without it, that is an error which names both users.
+        type: bool
+      username_format:
+        description:
+          - How a new user's name is sent. Entries that stand keep the form they have.
+          - V(qualified) sends C(name@domain), V(bare) sends C(name).
+          - The default is V(qualified).
+        type: str
+        choices: [qualified, bare]
+      wire_form:
+        description:
+          - Which extensions carry the domain of a new user.
+          - V(ws1b) sends C(urn:ietf:params:scim:schemas:extension:ws1b:2.0:User), V(seed) sends
+            C(urn:scim:schemas:extension:workspace:mfa:1.0), V(both) sends both.
+          - The default is V(both).
+        type: str
+        choices: [both, seed, ws1b]
+      login_from:
+        description:
+          - Addresses or networks from which this person's login must have come to be taken from O(login_attempts).
+        type: list
+        elements: str
+  login_attempts:
+    description:
+      - The registered result of M(homelab.identity_broker.externalid_fact), as it is.
+      - If exactly one person of O(users) is not in the broker and has no C(external_id), and exactly one ExternalId that nobody
+        has was refused in the domain, the person gets it. In every other case this fails, listing all.
+      - The log tells that somebody had this ExternalId, never who. Whoever may sign in at the identity provider could have been
+        it, so prefer to give C(external_id).
+    type: dict
+  login_attempts_of:
+    description:
+      - The name of the one person who was asked to log in. Others who lack an ExternalId go on waiting.
+    type: str
+  missing_external_id:
+    description:
+      - What to do about a user who is not in the broker and has no ExternalId. V(error) fails before anything is changed;
+        V(report) lists the user in RV(waiting) and goes on with the others.
+      - Not looked at with O(login_attempts).
+    type: str
+    default: error
+    choices: [error, report]
+seealso:
+  - module: homelab.identity_broker.scim_user
+  - module: homelab.identity_broker.externalid_fact
+"""
+
+EXAMPLES = r"""
+- name: Let two people in, with the ExternalIds read in Pocket ID
+  homelab.identity_broker.scim_users:
+    hostname: vcsa.example.org
+    username: administrator@vsphere.local
+    password: "{{ vault_vcenter_password }}"
+    domain: lab.example.org
+    users:
+      - username: muffin
+        external_id: d0e47cc3-ff12-45fd-b4ba-6a30628bd50e
+        given_name: Muffin
+        family_name: Muffinson
+        email: muffin@example.org
+      - username: crumpet
+        external_id: 0b9b1bd6-6a2c-4f57-8cf1-0d6ee7d8a4b5
+        given_name: Crumpet
+
+- name: See who waits for an ExternalId, and provision the others
+  homelab.identity_broker.scim_users:
+    hostname: vcsa.example.org
+    username: administrator@vsphere.local
+    password: "{{ vault_vcenter_password }}"
+    domain: lab.example.org
+    missing_external_id: report
+    users:
+      - { username: scone, given_name: Scone }
+  register: provisioned
+"""
+
+RETURN = r"""
+users:
+  description: One item for each of O(users), in their order.
+  returned: success, or failure after writing
+  type: list
+  elements: dict
+  contains:
+    username:
+      description: The name as the task spelt it.
+      type: str
+      sample: muffin
+    user:
+      description: The user as the broker has it; null where there is none.
+      type: dict
+      contains:
+        id:
+          description: The broker's id; null in check mode for a user to be created.
+          type: str
+          sample: ed8ad55f-cad4-4a5f-8cde-2d2e5676fe4e
+        username:
+          description: The user name as the broker spells it.
+          type: str
+          sample: muffin@lab.example.org
+        domain:
+          description: The user's domain; null where it cannot be told.
+          type: str
+          sample: lab.example.org
+        external_id:
+          description: What the broker looks the user up by.
+          type: str
+          sample: d0e47cc3-ff12-45fd-b4ba-6a30628bd50e
+        given_name:
+          description: The given name.
+          type: str
+          sample: Muffin
+        family_name:
+          description: The family name.
+          type: str
+          sample: Muffinson
+        display_name:
+          description: The name that is shown.
+          type: str
+          sample: Muffin
+        email:
+          description: The primary e-mail address.
+          type: str
+          sample: muffin@example.org
+        active:
+          description: Whether the user may log in.
+          type: bool
+          sample: true
+        groups:
+          description: The names of the user's groups in the broker.
+          type: list
+          elements: str
+          sample: [ALL_USERS]
+    operation:
+      description: What was done, or would be in check mode; V(wait) for who lacks an ExternalId.
+      type: str
+      sample: create
+    unverified:
+      description: The attributes that the broker does not return.
+      type: list
+      elements: str
+      sample: []
+    error:
+      description: What went wrong with this user, else null.
+      type: str
+waiting:
+  description: The names, as the task spelt them, of those who have no entry and whose ExternalId is not given.
+  returned: success, or failure after writing
+  type: list
+  elements: str
+  sample: [scone]
+binding:
+  description: The ExternalId that was taken from a login attempt, or would be in check mode; null where none was.
+  returned: success, or failure after writing
+  type: dict
+  contains:
+    username:
+      description: Who got it.
+      type: str
+      sample: muffin
+    external_id:
+      description: The ExternalId.
+      type: str
+      sample: d0e47cc3-ff12-45fd-b4ba-6a30628bd50e
+    timestamp:
+      description: When the login was refused (ISO 8601, UTC).
+      type: str
+      sample: "2026-02-04T15:05:23.412Z"
+    source_ip:
+      description: From which address it came, as far as the log tells.
+      type: str
+      sample: 192.0.2.10
+    announcement:
+      description: What that means, in a sentence.
+      type: str
+counts:
+  description: How many users each operation concerned, and how many failed.
+  returned: success, or failure after writing
+  type: dict
+  sample: {create: 1, update: 0, rename: 0, recreate: 0, delete: 0, none: 4, wait: 0, error: 0}
+requests:
+  description: How many requests of each kind were sent, logging in and out included.
+  returned: success, or failure after writing
+  type: dict
+  sample: {get: 4, post: 3, put: 0, patch: 0, delete: 1}
+summary:
+  description: What was done, in lines for people.
+  returned: success, or failure after writing
+  type: list
+  elements: str
+  sample: ["created: muffin@lab.example.org, ExternalId d0e47cc3-ff12-45fd-b4ba-6a30628bd50e"]
+minted:
+  description: Whether a sync token was minted, by which the one before was revoked.
+  returned: success, or failure after writing
+  type: bool
+  sample: false
+"""
+
+from collections import Counter
+from typing import Any
+
+from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
+from ansible_collections.homelab.identity_broker.plugins.module_utils._candidates import Binding
+from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import attempt_list, desired_users
+from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import CHANGING
+from ansible_collections.homelab.identity_broker.plugins.module_utils._provision import Provisioned, provision
+from ansible_collections.homelab.identity_broker.plugins.module_utils._summary import failure, summary
+
+DEFAULTS = ("domain", "username_format", "wire_form", "recreate", "rename")
+
+
+def main() -> None:
+    item = _module.user_spec()
+    module = _module.make_module(
+        _module.vcenter_spec(),
+        _module.scim_spec(),
+        {name: item[name] for name in DEFAULTS},
+        {
+            "users": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {**item, "login_from": {"type": "list", "elements": "str"}},
+            },
+            "login_attempts": {"type": "dict"},
+            "login_attempts_of": {"type": "str"},
+            "missing_external_id": {"type": "str", "default": "error", "choices": ["error", "report"]},
+        },
+    )
+    options = module.params
+
+    def ensure(connection: _module.Connection) -> dict[str, Any]:
+        done = provision(
+            connection.scim_access(changes_state=True),
+            lambda domains: desired_users(options["users"], {name: options[name] for name in DEFAULTS}, domains),
+            check_mode=module.check_mode,
+            login_attempts=attempt_list(options["login_attempts"]),
+            login_attempts_of=options["login_attempts_of"],
+            report_missing=options["missing_external_id"] == "report",
+        )
+        if done.plan.binding:
+            connection.warnings.append(done.plan.binding.announcement)
+        return result(done, connection)
+
+    def result(done: Provisioned, connection: _module.Connection) -> dict[str, Any]:
+        counts = Counter("error" if outcome.error else outcome.operation.kind for outcome in done.outcomes)
+        told = [(o.operation.wanted, o.operation.kind, o.error) for o in done.outcomes]
+        return {
+            "changed": done.changed,
+            "failed": bool(done.errors),
+            **({"msg": failure(done.errors, len(done.outcomes))} if done.errors else {}),
+            "users": [
+                {
+                    "username": outcome.operation.wanted.asked_as,
+                    "user": outcome.user.result() if outcome.user else None,
+                    "operation": outcome.operation.kind,
+                    "unverified": list(outcome.unverified),
+                    "error": outcome.error,
+                }
+                for outcome in done.outcomes
+            ],
+            "waiting": [wanted.asked_as for wanted in done.plan.waiting],
+            "binding": shown(done.plan.binding),
+            "counts": {kind: counts[kind] for kind in (*CHANGING, "none", "wait", "error")},
+            "requests": connection.requests(),
+            "summary": summary(told, done.plan.binding, check_mode=module.check_mode, minted=connection.minted),
+            "minted": connection.minted,
+            "diff": done.plan.diff(),
+        }
+
+    _module.run(module, ensure)
+
+
+def shown(binding: Binding | None) -> dict[str, Any] | None:
+    """A binding as the module returns it."""
+    if binding is None:
+        return None
+    attempt = binding.attempt.result()
+    return {
+        "username": binding.wanted.asked_as,
+        "announcement": binding.announcement,
+        **{key: attempt[key] for key in ("external_id", "timestamp", "source_ip")},
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+#!/usr/bin/python
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sync_token
+short_description: Mint the Identity Broker's sync token, or keep the one that still serves
+version_added: 0.1.0
+description:
+  - Makes sure that there is a sync token, the credential with which users are pushed to the broker over SCIM.
+  - Minting revokes the token before. Without O(current_token) or O(token_file), each run mints.
+  - The other modules of this collection need no such task, they read and mint by themselves as rarely as possible. It is for
+    sites that hand the token to something else.
+  - Set C(no_log=true) on the task, since its result is the secret itself.
+author:
+  - homelab.identity_broker maintainers (@homelab-identity-broker)
+extends_documentation_fragment:
+  - homelab.identity_broker.attributes
+  - homelab.identity_broker.vcenter
+attributes:
+  check_mode:
+    details:
+      - Check mode mints nothing. Where it would, RV(token) is null.
+  idempotent:
+    support: partial
+    details:
+      - Only with O(current_token) or O(token_file), and not with O(force=true).
+options:
+  current_token:
+    description:
+      - The token that stands. It is kept while the broker accepts it and it lives longer than O(renew_before).
+    type: str
+  token_file:
+    description:
+      - A file, on the host that runs the module, in which the token is kept. Made with mode C(0600), refused when others can
+        read it.
+    type: path
+  renew_before:
+    description:
+      - Mint anew when the standing token ends within so many seconds. A token that does not tell its end is kept while it is
+        accepted.
+    type: int
+    default: 300
+  force:
+    description: Mint in any case.
+    type: bool
+    default: false
+  auth_scheme:
+    description: The word before the token when the standing one is tried; see M(homelab.identity_broker.scim_user).
+    type: str
+    default: auto
+    choices: [auto, hzn, bearer]
+  provider_id:
+    description: The broker's id of the identity provider; needed only where the broker has several.
+    type: str
+seealso:
+  - module: homelab.identity_broker.broker_provider_info
+  - module: homelab.identity_broker.scim_user
+"""
+
+EXAMPLES = r"""
+- name: Keep a sync token in a file, and mint only when it ends
+  homelab.identity_broker.sync_token:
+    hostname: vcsa.example.org
+    username: administrator@vsphere.local
+    password: "{{ vault_vcenter_password }}"
+    token_file: "{{ playbook_dir }}/.sync_token"
+  no_log: true
+  register: sync
+
+- name: Tell when it ends
+  ansible.builtin.debug:
+    msg: "The sync token ends at {{ sync.expires_at }}"
+"""
+
+RETURN = r"""
+token:
+  description: The sync token. Null in check mode where one would be minted.
+  returned: success
+  type: str
+scim_url:
+  description: Where the token is used.
+  returned: success
+  type: str
+  sample: https://vcsa.example.org/usergroup/t/CUSTOMER/scim/v2
+expires_at:
+  description: When the token ends (ISO 8601, UTC); null where it does not tell.
+  returned: success
+  type: str
+  sample: "2026-08-04T15:05:23Z"
+provider_id:
+  description: The provider that the token is for.
+  returned: success
+  type: str
+  sample: 3750355e-b646-44ed-9ce8-9d8fb66564a7
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_answers import SyncToken, token_expiry
+from ansible_collections.homelab.identity_broker.plugins.module_utils._scim import (
+    SchemeChoice,
+    ScimClient,
+    trusted_scim_url,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._token_file import (
+    check_token_file,
+    read_token_file,
+    write_token_file,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._vcenter import chosen_provider
+
+
+def stands(connection: _module.Connection, kept: SyncToken, scheme: str, renew_before: int) -> bool:
+    """Whether the token is accepted and lives long enough."""
+    expiry = token_expiry(kept.token)
+    if expiry is not None and expiry <= datetime.now(UTC) + timedelta(seconds=renew_before):
+        connection.http.hide(kept.token)
+        return False
+    url = kept.scim_url or connection.vcenter.scim_url
+    return ScimClient(connection.http, url, kept.token, SchemeChoice(scheme)).is_accepted()
+
+
+def main() -> None:
+    module = _module.make_module(
+        _module.vcenter_spec(),
+        {
+            "current_token": {"type": "str", "no_log": True},
+            "token_file": {"type": "path", "no_log": False},
+            "renew_before": {"type": "int", "default": 300},
+            "force": {"type": "bool", "default": False},
+            "auth_scheme": {"type": "str", "default": "auto", "choices": ["auto", "hzn", "bearer"]},
+            "provider_id": {"type": "str"},
+        },
+    )
+    options = module.params
+
+    def ensure(connection: _module.Connection) -> dict[str, Any]:
+        vcenter, path = connection.vcenter, options["token_file"]
+        provider = chosen_provider(vcenter.providers(), options["provider_id"], None, vcenter.hostname)
+        given = SyncToken(options["current_token"], None) if options["current_token"] else None
+        kept = given or (read_token_file(path) if path else None)
+        if kept and not options["force"] and stands(connection, kept, options["auth_scheme"], options["renew_before"]):
+            return result(connection, kept, provider.id, changed=False, before=kept)
+        if path:
+            check_token_file(path)
+        if module.check_mode:
+            return result(connection, None, provider.id, changed=True, before=kept)
+        minted = vcenter.mint_sync_token(provider.id)
+        url = trusted_scim_url(minted.scim_url, vcenter.hostname) if minted.scim_url else None
+        token = SyncToken(minted.token, url)
+        if path:
+            write_token_file(path, token)
+        return result(connection, token, provider.id, changed=True, before=kept)
+
+    def result(
+        connection: _module.Connection,
+        token: SyncToken | None,
+        provider_id: str,
+        *,
+        changed: bool,
+        before: SyncToken | None,
+    ) -> dict[str, Any]:
+        connection.released = token.token if token else None
+        standing = f"ends at {shown(before)}" if before else "none known"
+        return {
+            "changed": changed,
+            "token": token.token if token else None,
+            "scim_url": (token and token.scim_url) or connection.vcenter.scim_url,
+            "expires_at": shown(token),
+            "provider_id": provider_id,
+            "diff": {
+                "before": {"sync_token": standing},
+                "after": {"sync_token": "minted anew, the one before is revoked" if changed else standing},
+            },
+        }
+
+    _module.run(module, ensure)
+
+
+def shown(token: SyncToken | None) -> str | None:
+    """When a token ends, as text."""
+    expiry = token_expiry(token.token) if token else None
+    return expiry.strftime("%Y-%m-%dT%H:%M:%SZ") if expiry else None
+
+
+if __name__ == "__main__":
+    main()
