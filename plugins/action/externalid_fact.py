@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+from ansible_collections.homelab.identity_broker.plugins.module_utils._candidates import describe
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import IdentityBrokerError, InputError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import DEFAULT_LOG
 from ansible_collections.homelab.identity_broker.plugins.module_utils._log_reader import Reading, Request, read_log
@@ -105,13 +107,15 @@ def _request(options: dict[str, Any]) -> Request:
 
 
 def _found(reading: Reading) -> dict[str, Any]:
-    attempts = [attempt.result(reading.clock.offset) for attempt in reading.attempts]
+    in_utc = [replace(attempt, timestamp=attempt.timestamp - reading.clock.offset) for attempt in reading.attempts]
+    attempts = [attempt.result() for attempt in in_utc]
     sound = [attempt for attempt in attempts if not attempt["malformed"]]
     found: dict[str, Any] = {
         "changed": False,
         "attempts": attempts,
         "complete": not reading.gaps,
         "gaps": reading.gaps,
+        "summary": [describe(attempt) for attempt in in_utc],
         "position": {"inode": reading.position[0], "offset": reading.position[1]},
         "ansible_facts": {
             "externalid": sound[0]["external_id"] if sound else None,

@@ -77,10 +77,10 @@ class LoginAttempt:
     source_ip: str | None
     malformed: bool
 
-    def result(self, offset: timedelta = timedelta(0)) -> dict[str, Any]:
-        """The attempt as C(externalid_fact) returns it, its time in UTC."""
+    def result(self) -> dict[str, Any]:
+        """The attempt as C(externalid_fact) returns it; its time must be UTC by now."""
         return {
-            "timestamp": f"{(self.timestamp - offset).isoformat(timespec='milliseconds')}Z",
+            "timestamp": f"{self.timestamp.isoformat(timespec='milliseconds')}Z",
             "external_id": self.external_id,
             "domains": list(self.domains),
             "outcome": self.outcome,

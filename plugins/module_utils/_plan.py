@@ -72,7 +72,7 @@ class Plan:
         changing = [operation for operation in self.operations if operation.changes]
         diff: dict[str, Any] = {
             "before": {op.wanted.label: shown(op.before) for op in changing if op.before},
-            "after": {op.wanted.label: shown(op.after) for op in changing if op.after},
+            "after": {op.wanted.label: shown(op.after, anew=op.before is None) for op in changing if op.after},
             "before_header": "Identity Broker users",
             "after_header": "Identity Broker users",
         }
@@ -86,13 +86,13 @@ def plan(
     desired: Sequence[DesiredUser],
     *,
     login_attempts: AttemptList | None = None,
-    login_attempts_of: str | None = None,
+    login_attempts_of: Sequence[str] | None = None,
     report_missing: bool = False,
 ) -> Plan:
     """Decide what becomes of each wanted user. Raises PlanRefusedError with every problem found.
 
-    C(login_attempts_of) names the one person who was asked to log in; others who lack an ExternalId go on
-    waiting. C(report_missing) makes waiting a result instead of a problem.
+    C(login_attempts_of) names those who were asked to log in: nothing is written for anybody else, who counts for the
+    law alone, and who lacks an ExternalId goes on waiting. C(report_missing) makes waiting a result instead of a problem.
     """
     refuse_duplicates(desired)
     problems: list[str] = []
@@ -108,11 +108,14 @@ def plan(
     asked = [op.wanted for op in operations if op.kind == "wait"]
     binding = None
     if login_attempts is not None and not problems:
-        binding, problem = _bind(directory, desired, asked, login_attempts, login_attempts_of)
+        asked = [wanted for wanted in asked if _is_meant(wanted, login_attempts_of)]
+        taken = [*directory.external_ids(), *(wanted.external_id for wanted in desired if wanted.external_id)]
+        binding, problem = bind(asked, login_attempts, taken)
         if problem:
             problems.append(problem)
         if binding:
             operations = [_bound(op, binding) for op in operations]
+    operations = [op if _is_meant(op.wanted, login_attempts_of) else _left_alone(op) for op in operations]
     waiting = tuple(op.wanted for op in operations if op.kind == "wait")
     if waiting and not report_missing and login_attempts is None:
         problems += [_missing(wanted) for wanted in waiting]
@@ -121,11 +124,16 @@ def plan(
     return Plan(tuple(operations), waiting, binding)
 
 
-def shown(user: User | None) -> dict[str, Any]:
-    """A user in a diff: no id, which is not known before creation, and no groups, which no write here changes."""
-    if user is None:
-        return {}
-    return {key: value for key, value in user.result().items() if key not in ("id", "groups")}
+def shown(user: User, *, anew: bool = False) -> dict[str, Any]:
+    """A user in a diff: no id, which is not known before creation, and no groups, which no write here changes.
+
+    Of a user to be created only what is asked for is shown; the broker may fill in the rest.
+    """
+    return {
+        key: value
+        for key, value in user.result().items()
+        if key not in ("id", "groups") and not (anew and value is None)
+    }
 
 
 def find(actual: Iterable[User], username: str | None, domain: str | None, external_id: str | None) -> list[User]:
@@ -313,18 +321,14 @@ def _claimed_twice(operations: Sequence[Operation]) -> list[str]:
     return problems
 
 
-def _bind(
-    directory: _Directory,
-    desired: Sequence[DesiredUser],
-    waiting: Sequence[DesiredUser],
-    found: AttemptList,
-    only: str | None,
-) -> tuple[Binding | None, str | None]:
-    taken = directory.external_ids()
-    taken += [wanted.external_id for wanted in desired if wanted.external_id]
-    if only is not None:
-        waiting = [w for w in waiting if same_name(only, w.username) or same_name(only, w.label)]
-    return bind(waiting, found, taken)
+def _is_meant(wanted: DesiredUser, names: Sequence[str] | None) -> bool:
+    return names is None or any(same_name(name, wanted.username) or same_name(name, wanted.label) for name in names)
+
+
+def _left_alone(operation: Operation) -> Operation:
+    if not operation.changes:
+        return operation
+    return Operation("none", operation.wanted, operation.before, operation.before)
 
 
 def _bound(operation: Operation, binding: Binding) -> Operation:

@@ -39,7 +39,7 @@ def provision(
     *,
     check_mode: bool,
     login_attempts: AttemptList | None = None,
-    login_attempts_of: str | None = None,
+    login_attempts_of: Sequence[str] | None = None,
     report_missing: bool = False,
 ) -> Provisioned:
     """Bring the broker's users to what is desired.

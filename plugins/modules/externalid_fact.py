@@ -153,6 +153,12 @@ gaps:
   type: list
   elements: str
   sample: []
+summary:
+  description: The attempts in lines for people.
+  returned: success
+  type: list
+  elements: str
+  sample: ["2026-02-04T15:05:23Z  d0e97cc3-ff12-42fd-b4ba-6a30626bd50e  [lab.example.org]  from 192.0.2.10 (USER_NOT_FOUND)"]
 position:
   description: Where the log ended when reading began.
   returned: success

@@ -114,8 +114,11 @@ options:
     type: dict
   login_attempts_of:
     description:
-      - The name of the one person who was asked to log in. Others who lack an ExternalId go on waiting.
-    type: str
+      - The names of those who were asked to log in. Only they are provisioned; the other users count for the law alone, and
+        those of them who lack an ExternalId go on waiting.
+      - The default is everybody.
+    type: list
+    elements: str
   missing_external_id:
     description:
       - What to do about a user who is not in the broker and has no ExternalId. V(error) fails before anything is changed;
@@ -306,7 +309,7 @@ def main() -> None:
                 "options": {**item, "login_from": {"type": "list", "elements": "str"}},
             },
             "login_attempts": {"type": "dict"},
-            "login_attempts_of": {"type": "str"},
+            "login_attempts_of": {"type": "list", "elements": "str"},
             "missing_external_id": {"type": "str", "default": "error", "choices": ["error", "report"]},
         },
     )
