@@ -1,0 +1,31 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A stand-in for the vCenter Server Appliance, to try the collection on."""
+
+from __future__ import annotations
+
+from .appliance import Appliance
+from .federation_log import FederationLog
+from .gate import http_date
+from .login import PEOPLE, Login
+from .resources import GROUP_SCHEMA, MFA_SCHEMA, USER_SCHEMA, WS1B_SCHEMA
+from .state import Seen
+from .switches import DEFAULT_DOMAIN, DEFAULT_PROVIDER_ID, Fault, Provider, Switches
+
+__all__ = [
+    "DEFAULT_DOMAIN",
+    "DEFAULT_PROVIDER_ID",
+    "GROUP_SCHEMA",
+    "MFA_SCHEMA",
+    "PEOPLE",
+    "USER_SCHEMA",
+    "WS1B_SCHEMA",
+    "Appliance",
+    "Fault",
+    "FederationLog",
+    "Login",
+    "Provider",
+    "Seen",
+    "Switches",
+    "http_date",
+]

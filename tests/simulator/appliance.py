@@ -1,0 +1,297 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The appliance as one object: starts and stops its servers, and lets tests look inside."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from .broker import Broker
+from .control import control_api
+from .federation_log import FederationLog
+from .gate import Gate
+from .https_server import HttpsServer
+from .login import Login, LoginFront
+from .resources import MFA_SCHEMA, USER_SCHEMA, WS1B_SCHEMA, Json
+from .scim_api import scim_api, scim_groups_api
+from .ssh_server import SshServer
+from .sshd import DebianSshd
+from .state import Seen, State
+from .switches import Switches, snapshot
+from .vcenter_api import vcenter_api
+from .web import web_application
+
+LOG = Path("var/log/vmware/vc-ws1a-broker/federation-service.log")
+_READING_POST = re.compile(r"^/api/session$|/\.search$|^/rest/com/vmware/cis/session$")
+_READING_QUERY = re.compile(r"(^|&)(action=list|~action=list-detail)(&|$)")
+
+
+class Appliance:
+    username = "administrator@vsphere.local"
+    tenant = "customer"
+
+    def __init__(
+        self,
+        state_dir: Path | str | None = None,
+        switches: Switches | None = None,
+        ssh: Literal["asyncssh", "debian"] | None = "asyncssh",
+        *,
+        sshd_root: Path | str | None = None,
+        fqdn: str = "localhost",
+    ) -> None:
+        self._temporary = None if state_dir else tempfile.TemporaryDirectory(prefix="appliance-")
+        self.state_dir = Path(state_dir or self._temporary.name).absolute()  # type: ignore[union-attr]
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        self.state_dir.chmod(0o700)
+        self.fqdn = fqdn
+        self._switches = switches or Switches()
+        self._first_switches = snapshot(self._switches)
+        self.state = State(self.switches, self.username)
+        self.broker = Broker(self.switches, self.state.lock)
+        self.log = FederationLog(self.state_dir / LOG, lambda: self.switches.log_timezone)
+        # The users of an earlier start are gone: its log lines would tell of nobody.
+        self.log.reset()
+        self._front = LoginFront(self.broker, self.log, self.switches)
+        app = web_application(fqdn)
+        app.register_blueprint(vcenter_api(self.state, self.switches, lambda: self.scim_url))
+        app.register_blueprint(scim_api(self.state, self.broker, self.switches))
+        app.register_blueprint(scim_groups_api(self.state, self.broker, self.switches))
+        app.register_blueprint(control_api(self))
+        self._gate = Gate(app.wsgi_app, self.state, self.switches)
+        self._https = HttpsServer(self._gate, self.state_dir / "tls", fqdn)
+        self.https_port = 0
+        self.ssh_port = 0
+        self._ssh: SshServer | DebianSshd | None = None
+        if ssh == "asyncssh":
+            self._ssh = SshServer(self.state_dir / "ssh", self.switches)
+        elif ssh == "debian":
+            if sshd_root is None:
+                raise ValueError("ssh='debian' needs sshd_root, the folder of an unpacked sshd")
+            self._ssh = DebianSshd(self.state_dir / "ssh", Path(sshd_root), self.switches)
+        if self._ssh is not None and self._ssh.password is not None:
+            self.state.remember_secret(self._ssh.password)
+
+    # Life
+
+    def start(self) -> Self:
+        self.https_port = self._https.start()
+        try:
+            if self._ssh is not None:
+                self.ssh_port = self._ssh.start()
+            self._write_description()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        self._gate.stopping.set()
+        self._https.stop()
+        if self._ssh is not None:
+            self._ssh.stop()
+        self.description_file.unlink(missing_ok=True)
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def reset(self) -> None:
+        """As after the start: no users, groups, sessions, tokens or log lines; first switches."""
+        with self.state.lock:
+            self.switches.copy_from(snapshot(self._first_switches))
+            self.state.reset()
+            self.broker.reset()
+            self.log.reset()
+            if isinstance(self._ssh, SshServer):
+                self._ssh.log.clear()
+
+    @property
+    def switches(self) -> Switches:
+        return self._switches
+
+    @switches.setter
+    def switches(self, wanted: Switches) -> None:
+        """Every part holds the one object, so its values change, not the object."""
+        self._switches.copy_from(wanted)
+
+    # How to reach it
+
+    @property
+    def password(self) -> str:
+        return self.state.password
+
+    @property
+    def ca_file(self) -> Path:
+        return self._https.ca_file
+
+    @property
+    def base_url(self) -> str:
+        return f"https://{self.fqdn}:{self.https_port}"
+
+    @property
+    def scim_url(self) -> str:
+        return f"{self.base_url}/usergroup/t/CUSTOMER/scim/v2"
+
+    @property
+    def control_url(self) -> str:
+        return f"{self.base_url}/simulator"
+
+    @property
+    def log_path(self) -> Path:
+        return self.log.path
+
+    @property
+    def ssh(self) -> SshServer | DebianSshd:
+        if self._ssh is None:
+            raise RuntimeError("this appliance was started without SSH")
+        return self._ssh
+
+    @property
+    def ssh_user(self) -> str:
+        return self.ssh.user
+
+    @property
+    def ssh_password(self) -> str | None:
+        return self.ssh.password
+
+    @property
+    def ssh_key(self) -> Path:
+        return self.ssh.keys.client_key
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.ssh.keys.known_hosts
+
+    @property
+    def ssh_commands(self) -> list[str]:
+        """What callers ran. Debian's sshd does not tell."""
+        return list(self.ssh.log.commands) if isinstance(self.ssh, SshServer) else []
+
+    @property
+    def ssh_logins(self) -> int:
+        return self.ssh.log.logins if isinstance(self.ssh, SshServer) else 0
+
+    @property
+    def ssh_failures(self) -> list[str]:
+        return list(self.ssh.log.failures) if isinstance(self.ssh, SshServer) else []
+
+    @property
+    def description_file(self) -> Path:
+        return self.state_dir / "appliance.json"
+
+    def description(self) -> dict[str, Any]:
+        with_ssh = self._ssh is not None
+        return {
+            "fqdn": self.fqdn,
+            "https_port": self.https_port,
+            "ca_file": str(self.ca_file),
+            "username": self.username,
+            "password": self.password,
+            "tenant": self.tenant,
+            "scim_url": self.scim_url,
+            "ssh_port": self.ssh_port if with_ssh else None,
+            "ssh_user": self.ssh_user if with_ssh else None,
+            "ssh_password": self.ssh_password if with_ssh else None,
+            "ssh_key": str(self.ssh_key) if with_ssh else None,
+            "known_hosts": str(self.known_hosts) if with_ssh else None,
+            "log_path": str(self.log_path),
+            "control_url": self.control_url,
+            "pid": os.getpid(),
+        }
+
+    def _write_description(self) -> None:
+        fresh = self.description_file.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        fresh.touch(mode=0o600)
+        fresh.write_text(json.dumps(self.description(), indent=2) + "\n")
+        # A reader that waits for the file must never see half of it.
+        fresh.replace(self.description_file)
+
+    # What happened
+
+    @property
+    def requests(self) -> list[Seen]:
+        with self.state.lock:
+            return list(self.state.requests)
+
+    def writes(self) -> list[Seen]:
+        """Every request that could change something, minting apart."""
+        return [seen for seen in self.requests if _writes(seen) and not _mints(seen)]
+
+    def mintings(self) -> list[Seen]:
+        return [seen for seen in self.requests if _mints(seen)]
+
+    def clear_requests(self) -> None:
+        with self.state.lock:
+            self.state.requests.clear()
+
+    def all_secrets(self) -> list[str]:
+        """Every password, session id and token that there was since the start."""
+        return self.state.all_secrets()
+
+    # Acting on it, without a request
+
+    def login(self, person: str | None = None, **options: Any) -> Login:
+        return self._front.login(person, **options)
+
+    @property
+    def current_sync_token(self) -> str | None:
+        return self.state.current_sync_token()
+
+    def mint(self, provider: str | None = None) -> str:
+        """As another client would: the sync token before ends."""
+        idp = provider or self.switches.providers[0].idp
+        return self.state.issue("sync", idp).value
+
+    def add_user(
+        self,
+        username: str,
+        external_id: str | None,
+        *,
+        domain: str | None = None,
+        provider: str | None = None,
+        given_name: str = "",
+        family_name: str = "",
+        email: str | None = None,
+        **attributes: Any,
+    ) -> Json:
+        """A user that was there before, or that somebody else made. Attributes as on the wire."""
+        body: Json = {
+            "schemas": [USER_SCHEMA],
+            "userName": username,
+            "externalId": external_id,
+            "name": {"givenName": given_name, "familyName": family_name},
+            **attributes,
+        }
+        if email is not None:
+            body["emails"] = [{"value": email, "type": "work", "primary": True}]
+        if domain is not None:
+            body[WS1B_SCHEMA] = {**body.get(WS1B_SCHEMA, {}), "domain": domain}
+            body[MFA_SCHEMA] = {"defaultDomain": domain}
+        known = self.switches.providers
+        return self.broker.place_user(body, provider or (known[0].idp if known else ""))
+
+
+def _mints(seen: Seen) -> bool:
+    return seen.method == "POST" and seen.path.endswith("/sync-client")
+
+
+def _writes(seen: Seen) -> bool:
+    if seen.method in ("GET", "HEAD", "OPTIONS"):
+        return False
+    return not (_READING_POST.search(seen.path) or _READING_QUERY.search(seen.query))

@@ -1,0 +1,226 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python -m simulator`: start, stop, login, status."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .guide import remove_files, words, write_files, written
+from .login import PEOPLE
+from .switches import Switches
+
+DEFAULT_STATE = Path(".cache/appliance")
+DEFAULT_SSHD = Path(".cache/sshd")
+
+
+class RefusalError(Exception):
+    """What went wrong, in words for a person. Ends the command with code 2."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except RefusalError as refusal:
+        print(refusal, file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--state", type=Path, default=DEFAULT_STATE, help="its folder (default: %(default)s)")
+    parser = argparse.ArgumentParser(prog="simulator", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+
+    start = commands.add_parser("start", parents=[common], help="start an appliance")
+    start.set_defaults(command=_start)
+    start.add_argument("--detach", action="store_true", help="come back while it goes on running")
+    start.add_argument("--no-ssh", action="store_true", help="HTTPS only")
+    start.add_argument("--sshd", choices=["asyncssh", "debian"], default="asyncssh")
+    start.add_argument("--sshd-root", type=Path, default=DEFAULT_SSHD, help="where Debian's sshd was unpacked")
+    start.add_argument("--switch", action="append", default=[], metavar="NAME=JSON", help="may be given often")
+
+    stop = commands.add_parser("stop", parents=[common], help="stop it")
+    stop.set_defaults(command=_stop)
+    status = commands.add_parser("status", parents=[common], help="is it there, and how to reach it")
+    status.set_defaults(command=_status)
+
+    login = commands.add_parser("login", parents=[common], help="sign in as a person would")
+    login.set_defaults(command=_login)
+    login.add_argument("name", help=f"{', '.join(PEOPLE)}, or anybody with --sub")
+    login.add_argument("--sub", help="what the identity provider sends as the person's id")
+    login.add_argument("--from", dest="source_ip", metavar="IP", help="address it comes from")
+    login.add_argument("--domain", help="domain of the provider")
+    return parser
+
+
+# Starting and stopping
+
+
+def _start(options: argparse.Namespace) -> int:
+    state_dir: Path = options.state.absolute()
+    if _running(state_dir):
+        raise RefusalError(f"An appliance runs already in {state_dir}; stop it first.")
+    switches = _switches(options.switch)
+    if options.detach:
+        return _start_detached(options, state_dir)
+
+    from .appliance import Appliance
+
+    ssh = None if options.no_ssh else options.sshd
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        appliance = Appliance(state_dir, switches, ssh, sshd_root=options.sshd_root)
+        provider = switches.providers[0] if switches.providers else None
+        domain = provider.domains[0] if provider and provider.domains else None
+        with appliance:
+            write_files(state_dir, appliance.description(), domain)
+            print(words(state_dir, appliance.description()))
+            print("Ctrl-C stops it.", flush=True)
+            stop.wait()
+    except RuntimeError as error:
+        raise RefusalError(f"The appliance did not start: {error}") from error
+    finally:
+        remove_files(state_dir)
+    return 0
+
+
+def _switches(pairs: Sequence[str]) -> Switches:
+    switches = Switches()
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise RefusalError(f"--switch {pair}: write it as NAME=JSON")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        try:
+            switches.update({name: value})
+        except (AttributeError, TypeError, ValueError) as error:
+            raise RefusalError(f"--switch {pair}: {error}") from error
+    return switches
+
+
+def _start_detached(options: argparse.Namespace, state_dir: Path) -> int:
+    state_dir.mkdir(parents=True, exist_ok=True)
+    state_dir.chmod(0o700)
+    remove_files(state_dir)
+    output = state_dir / "output.txt"
+    command = [sys.executable, "-m", "simulator", "start", "--state", str(state_dir)]
+    command += ["--sshd", options.sshd, "--sshd-root", str(options.sshd_root)]
+    command += ["--no-ssh"] if options.no_ssh else []
+    for pair in options.switch:
+        command += ["--switch", pair]
+    folder = str(Path(__file__).parents[1])
+    path = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH", ""))))
+    output.unlink(missing_ok=True)
+    output.touch(mode=0o600)
+    with output.open("wb") as file:
+        child = subprocess.Popen(
+            command,
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    end = time.monotonic() + 30
+    while time.monotonic() < end and child.poll() is None:
+        about = _running(state_dir)
+        if about and written(state_dir):
+            print(words(state_dir, about))
+            print(f"It runs until: python -m simulator stop --state {options.state}")
+            return 0
+        time.sleep(0.05)
+    if child.poll() is None:
+        child.terminate()
+    raise RefusalError(f"The appliance did not start:\n{output.read_text(errors='replace').strip()}")
+
+
+def _stop(options: argparse.Namespace) -> int:
+    state_dir = options.state.absolute()
+    about = _running(state_dir)
+    if about is None:
+        print(f"No appliance runs in {state_dir}.")
+        return 0
+    os.kill(about["pid"], signal.SIGTERM)
+    end = time.monotonic() + 20
+    while (state_dir / "appliance.json").exists():
+        if time.monotonic() > end:
+            raise RefusalError(f"The appliance (process {about['pid']}) does not stop.")
+        time.sleep(0.05)
+    print("The appliance has stopped.")
+    return 0
+
+
+# Asking it
+
+
+def _status(options: argparse.Namespace) -> int:
+    state_dir = options.state.absolute()
+    print(words(state_dir, _required(state_dir)))
+    return 0
+
+
+def _login(options: argparse.Namespace) -> int:
+    about = _required(options.state.absolute())
+    if options.sub is None and options.name not in PEOPLE:
+        raise RefusalError(f"Nobody knows {options.name}; known are {', '.join(PEOPLE)}. Give --sub.")
+    wanted = {"person": options.name, "sub": options.sub}
+    wanted |= {"source_ip": options.source_ip, "domain": options.domain}
+    answer = _call(about, "login", {key: value for key, value in wanted.items() if value is not None})
+    print("allowed" if answer["allowed"] else f"denied ({answer['reason']})")
+    return 0
+
+
+def _required(state_dir: Path) -> dict[str, Any]:
+    about = _running(state_dir)
+    if about is None:
+        raise RefusalError(f"No appliance runs in {state_dir}. Start one: make appliance")
+    return about
+
+
+def _running(state_dir: Path) -> dict[str, Any] | None:
+    """The description of the appliance, if the one that wrote it still answers."""
+    try:
+        about: dict[str, Any] = json.loads((state_dir / "appliance.json").read_text())
+        answer = _call(about, "state")
+    except (OSError, ValueError):
+        return None
+    # Another process may have been given the port of one that was killed.
+    return about if answer.get("pid") == about["pid"] else None
+
+
+def _call(about: dict[str, Any], path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    context = ssl.create_default_context(cafile=about["ca_file"])
+    request = urllib.request.Request(
+        f"{about['control_url']}/{path}",
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    # A proxy of the environment knows nothing of this machine's own ports.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    try:
+        with opener.open(request, timeout=10) as response:
+            answer: dict[str, Any] = json.loads(response.read())
+            return answer
+    except urllib.error.HTTPError as error:
+        text = error.read().decode("utf-8", "replace")
+        raise RefusalError(f"The appliance refused {path}: {text}") from error

@@ -1,0 +1,120 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The simulator's own controls, for what cannot reach its objects: CLI, demo, playbooks."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, request
+
+from .answers import json_answer
+from .errors import BrokerError
+
+if TYPE_CHECKING:
+    from .appliance import Appliance
+
+
+def _body() -> dict[str, Any]:
+    if not request.get_data():
+        return {}
+    body = json.loads(request.get_data())
+    if not isinstance(body, dict):
+        raise TypeError("The body is not an object")
+    return body
+
+
+def control_api(appliance: Appliance) -> Blueprint:
+    api = Blueprint("control", __name__, url_prefix="/simulator")
+
+    @api.errorhandler(ValueError)
+    @api.errorhandler(TypeError)
+    @api.errorhandler(AttributeError)
+    def wrong_call(error: Exception) -> Response:
+        return json_answer({"error": str(error)}, 400)
+
+    _add_reading(api, appliance)
+    _add_acting(api, appliance)
+    return api
+
+
+def _add_reading(api: Blueprint, appliance: Appliance) -> None:
+    @api.get("/state")
+    def state() -> Response:
+        description = appliance.description()
+        del description["password"], description["ssh_password"]
+        return json_answer(
+            {
+                **description,
+                "switches": appliance.switches.to_json(),
+                "users": len(appliance.broker.users),
+                "requests": len(appliance.requests),
+                "writes": len(appliance.writes()),
+                "mintings": len(appliance.mintings()),
+            }
+        )
+
+    @api.get("/requests")
+    def requests() -> Response:
+        return json_answer(
+            {
+                "requests": [dataclasses.asdict(seen) for seen in appliance.requests],
+                "writes": [dataclasses.asdict(seen) for seen in appliance.writes()],
+                "mintings": [dataclasses.asdict(seen) for seen in appliance.mintings()],
+            }
+        )
+
+    @api.get("/users")
+    def users() -> Response:
+        return json_answer(appliance.broker.users)
+
+    @api.get("/secrets")
+    def secrets() -> Response:
+        return json_answer(appliance.all_secrets())
+
+
+def _add_acting(api: Blueprint, appliance: Appliance) -> None:
+    @api.post("/reset")
+    def reset() -> Response:
+        appliance.reset()
+        return json_answer({})
+
+    @api.put("/switches")
+    def switches() -> Response:
+        changes = _body()
+        with appliance.state.lock:
+            appliance.switches.update(changes)
+        return json_answer(appliance.switches.to_json())
+
+    @api.post("/login")
+    def login() -> Response:
+        options = _body()
+        return json_answer(dataclasses.asdict(appliance.login(**options)))
+
+    @api.delete("/requests")
+    def clear_requests() -> Response:
+        appliance.clear_requests()
+        return json_answer({})
+
+    @api.post("/users")
+    def add_user() -> Response:
+        try:
+            return json_answer(appliance.add_user(**_body()), 201)
+        except BrokerError as error:
+            return json_answer(error.body, error.status)
+
+    @api.post("/mint")
+    def mint() -> Response:
+        token = appliance.mint(**_body())
+        return json_answer({"token": token, "scim_url": appliance.scim_url})
+
+    @api.post("/rotate")
+    def rotate() -> Response:
+        return json_answer({"path": str(appliance.log.rotate(**_body()))})
+
+    @api.post("/noise")
+    def noise() -> Response:
+        appliance.log.write_noise(int(_body().get("lines", 100)))
+        return json_answer({})

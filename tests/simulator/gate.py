@@ -1,0 +1,129 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every request passes before and after the application: latency, faults, the record."""
+
+from __future__ import annotations
+
+import io
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from .https_server import CONNECTION, Connection, WsgiApp
+from .state import Seen, State
+from .switches import Fault, Switches
+
+CONTROL = "/simulator/"
+SESSION_HEADER = "HTTP_VMWARE_API_SESSION_ID"
+_HTML = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Proxy</body></html>"
+
+
+class Gate:
+    def __init__(self, application: WsgiApp, state: State, switches: Switches) -> None:
+        self._application = application
+        self._state = state
+        self._switches = switches
+        self.stopping = threading.Event()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        # An unread body would be taken for the next request of the connection.
+        if environ.get("CONTENT_LENGTH"):
+            body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            environ["wsgi.input"] = io.BytesIO(body)
+        if str(environ["PATH_INFO"]).startswith(CONTROL):
+            return self._application(environ, start_response)
+        if self._switches.latency_ms:
+            self.stopping.wait(self._switches.latency_ms / 1000)
+        response = self._answer(environ)
+        return response(environ, start_response)
+
+    def _answer(self, environ: dict[str, Any]) -> Response:
+        fault = self._fault(environ)
+        if fault is None:
+            return self._recorded(environ, self._apply(environ))
+        connection: Connection = environ[CONNECTION]
+        if fault.kind == "expire_token":
+            self._state.expire(_credential(environ))
+            return self._recorded(environ, self._apply(environ))
+        if fault.kind in ("reset_before", "hang"):
+            self._record(environ, 0)
+            if fault.kind == "hang":
+                self.stopping.wait()
+            connection.reset()
+        if fault.kind in ("429", "503"):
+            return self._recorded(environ, _busy(fault))
+        if fault.kind == "html":
+            return self._recorded(environ, Response(_HTML, 200, content_type="text/html"))
+        response = self._apply(environ)
+        if fault.kind == "reset_after":
+            self._record(environ, 0)
+            connection.reset()
+        if fault.kind == "truncated":
+            _truncate(response)
+            connection.close_after_answer()
+        else:
+            response.set_data(b"" if fault.kind == "empty" else b'{"unexpected":[1,2]}')
+        return self._recorded(environ, response)
+
+    def _fault(self, environ: dict[str, Any]) -> Fault | None:
+        """Every matching fault counts the request; the first that is due strikes."""
+        method, target = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if environ.get("QUERY_STRING"):
+            target = f"{target}?{environ['QUERY_STRING']}"
+        due: Fault | None = None
+        with self._state.lock:
+            for fault in self._switches.faults:
+                wanted, _, pattern = fault.match.partition(" ")
+                if wanted not in ("*", method) or not re.search(pattern, target):
+                    continue
+                number = fault.seen
+                fault.seen += 1
+                if due is None and fault.after <= number < fault.after + fault.times:
+                    due = fault
+        return due
+
+    def _apply(self, environ: dict[str, Any]) -> Response:
+        return Response.from_app(self._application, environ, buffered=True)
+
+    def _recorded(self, environ: dict[str, Any], response: Response) -> Response:
+        self._record(environ, response.status_code)
+        return response
+
+    def _record(self, environ: dict[str, Any], status: int) -> None:
+        authorization = str(environ.get("HTTP_AUTHORIZATION", ""))
+        self._state.record(
+            Seen(
+                environ["REQUEST_METHOD"],
+                environ["PATH_INFO"],
+                environ.get("QUERY_STRING", ""),
+                status,
+                authorization.split(" ", 1)[0] or None,
+            )
+        )
+
+
+def _credential(environ: dict[str, Any]) -> str:
+    session = environ.get(SESSION_HEADER)
+    return str(session or str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")[2])
+
+
+def _busy(fault: Fault) -> Response:
+    response = Response("", int(fault.kind), content_type="text/plain")
+    if fault.retry_after is not None:
+        response.headers["Retry-After"] = str(fault.retry_after)
+    return response
+
+
+def _truncate(response: Response) -> None:
+    body = response.get_data()
+    response.set_data(body[: len(body) // 2])
+    response.headers["Content-Length"] = str(max(len(body), 2))
+
+
+def http_date(seconds_from_now: float) -> str:
+    """For `retry_after`, which may be a date."""
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + seconds_from_now))

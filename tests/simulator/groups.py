@@ -1,0 +1,115 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The groups of the identity broker, with the built-in one that nobody may change."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+from .errors import BrokerError
+from .resources import Group, Json, Page, envelope, now, render_group, wanted
+from .scim_patch import apply_patch
+from .switches import Switches
+
+ALL_USERS = "ALL_USERS"
+
+
+class Groups:
+    """Called by the broker, under the broker's lock."""
+
+    def __init__(self, switches: Switches, exists: Callable[[str], bool], name: Callable[[str], str]) -> None:
+        self._switches = switches
+        self._exists = exists
+        self._name = name
+        self._groups: dict[str, Group] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        self._groups.clear()
+        builtin = Group(str(uuid.uuid4()), ALL_USERS, None, builtin=True)
+        self._groups[builtin.id] = builtin
+
+    def all(self) -> list[Group]:
+        return list(self._groups.values())
+
+    def drop_member(self, user_id: str) -> None:
+        for group in self._groups.values():
+            group.members.pop(user_id, None)
+
+    def list(self, expression: str | None, page: Page, scope: str | None) -> Json:
+        name = wanted(expression, "displayName")
+        rows = [
+            group
+            for group in self._groups.values()
+            if self._visible(group, scope) and (name is None or group.name.casefold() == name)
+        ]
+        return envelope(rows, page, self._switches, self._render)
+
+    def get(self, key: str, scope: str | None) -> Json:
+        return self._render(self._group(key, scope))
+
+    def create(self, body: Json, provider: str) -> Json:
+        name, external_id, members = self._checked(body)
+        self._refuse_duplicate(name, None)
+        group = Group(str(uuid.uuid4()), name, provider, external_id, members)
+        if not self._switches.lose_write:
+            self._groups[group.id] = group
+        return self._render(group)
+
+    def replace(self, key: str, body: Json, scope: str | None) -> Json:
+        group = self._group(key, scope)
+        if group.builtin:
+            raise BrokerError(403, "modification.forbidden", "The group is built in", id=key)
+        name, external_id, members = self._checked(body)
+        self._refuse_duplicate(name, key)
+        if not self._switches.lose_write:
+            group.name, group.members = name, members
+            group.external_id = group.external_id or external_id
+            group.version += 1
+            group.modified = now()
+        return self._render(group)
+
+    def patch(self, key: str, body: Json, scope: str | None) -> Json:
+        group = self._group(key, scope)
+        current: Json = {"displayName": group.name, "externalId": group.external_id}
+        current["members"] = [{"value": member} for member in group.members]
+        return self.replace(key, apply_patch(current, body), scope)
+
+    def delete(self, key: str, scope: str | None) -> None:
+        group = self._group(key, scope)
+        if group.builtin:
+            raise BrokerError(409, "deletion.forbidden", "The group is built in", id=key)
+        if not self._switches.lose_write:
+            del self._groups[key]
+
+    def _render(self, group: Group) -> Json:
+        return render_group(group, self._name)
+
+    @staticmethod
+    def _visible(group: Group, scope: str | None) -> bool:
+        return scope is None or group.builtin or group.provider == scope
+
+    def _group(self, key: str, scope: str | None) -> Group:
+        group = self._groups.get(key)
+        if group is None or not self._visible(group, scope):
+            raise BrokerError(404, "group.not.found", "The group does not exist", id=key)
+        return group
+
+    def _checked(self, body: Json) -> tuple[str, str | None, dict[str, None]]:
+        name = body.get("displayName")
+        if not isinstance(name, str) or not name:
+            raise BrokerError(400, "invalid.displayName", "displayName is required")
+        external_id = body.get("externalId")
+        members: dict[str, None] = {}
+        for member in body.get("members") or []:
+            key = member.get("value") if isinstance(member, dict) else None
+            if not isinstance(key, str) or not self._exists(key):
+                raise BrokerError(400, "invalid.member", "A member does not exist", value=key)
+            members[key] = None
+        return name, external_id if isinstance(external_id, str) else None, members
+
+    def _refuse_duplicate(self, name: str, key: str | None) -> None:
+        for group in self._groups.values():
+            if group.id != key and group.name.casefold() == name.casefold():
+                raise BrokerError(409, "group.already.exists", "A group of this name exists", displayName=name)

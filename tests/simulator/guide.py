@@ -1,0 +1,147 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files and the words that tell a person, and Ansible, how to reach the appliance."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+_INVENTORY = "inventory.yml"
+_VARIABLES = "vars.yml"
+_COLLECTIONS = ".cache/collections"
+_COLLECTIONS_VARIABLE = f"ANSIBLE_COLLECTIONS_PATH={_COLLECTIONS} "
+_USERS = [
+    {
+        "username": "muffin",
+        "given_name": "Muffin",
+        "family_name": "Muffinson",
+        "email": "muffin@example.org",
+    }
+]
+
+
+def write_files(state_dir: Path, about: dict[str, Any], domain: str | None) -> None:
+    """JSON is YAML, and needs no library here."""
+    _write(state_dir / _INVENTORY, inventory(about))
+    _write(state_dir / _VARIABLES, variables(about, domain))
+
+
+def written(state_dir: Path) -> bool:
+    return (state_dir / _VARIABLES).exists()
+
+
+def remove_files(state_dir: Path) -> None:
+    for name in (_INVENTORY, _VARIABLES):
+        (state_dir / name).unlink(missing_ok=True)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
+    fresh.write_text(f"---\n{json.dumps(content, indent=2)}\n")
+    fresh.replace(path)
+
+
+def inventory(about: dict[str, Any]) -> dict[str, Any]:
+    hosts: dict[str, Any] = {"localhost": {"ansible_connection": "local"}}
+    if about["ssh_port"]:
+        arguments = [
+            f"UserKnownHostsFile={about['known_hosts']}",
+            "GlobalKnownHostsFile=/dev/null",
+            "StrictHostKeyChecking=yes",
+            "IdentitiesOnly=yes",
+            "IdentityAgent=none",
+        ]
+        hosts["appliance"] = {
+            "ansible_connection": "ssh",
+            "ansible_host": "127.0.0.1",
+            "ansible_port": about["ssh_port"],
+            "ansible_user": about["ssh_user"],
+            "ansible_ssh_private_key_file": about["ssh_key"],
+            "ansible_ssh_common_args": shlex.join(part for argument in arguments for part in ("-o", argument)),
+            "ansible_ssh_retries": 0,
+        }
+    # Discovery may find an interpreter that does not run.
+    everywhere = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    return {"all": {"vars": everywhere, "hosts": hosts}}
+
+
+def variables(about: dict[str, Any], domain: str | None) -> dict[str, Any]:
+    result = {
+        "federated_users_hostname": about["fqdn"],
+        "federated_users_port": about["https_port"],
+        "federated_users_ca_path": about["ca_file"],
+        "federated_users_username": about["username"],
+        "federated_users_password": about["password"],
+    }
+    if domain:
+        result["federated_users_domain"] = domain
+    if about["ssh_port"]:
+        result["federated_users_log_host"] = "appliance"
+        result["federated_users_log_path"] = about["log_path"]
+    return result
+
+
+def words(state_dir: Path, about: dict[str, Any]) -> str:
+    shown = _shown(state_dir)
+    login = f"PYTHONPATH=tests python -m simulator login muffin --state {shlex.quote(shown)}"
+    if shown == ".cache/appliance":
+        login = "make login USER=muffin"
+    ssh = "  no SSH: started without it"
+    if about["ssh_port"]:
+        ssh = (
+            f"  SSH         {about['ssh_user']}@127.0.0.1 port {about['ssh_port']}\n"
+            f"  key         {about['ssh_key']}\n"
+            f"  known hosts {about['known_hosts']}"
+        )
+        if about["ssh_password"]:
+            ssh += f"\n  password    {about['ssh_password']}"
+    play = [
+        *(_ansible_playbook(), "-i", f"{shown}/inventory.yml"),
+        *("homelab.identity_broker.provision", "-e", f"@{shown}/vars.yml"),
+        *("-e", json.dumps({"federated_users_users": _USERS})),
+    ]
+    return f"""\
+The appliance runs on this machine, for this start only.
+
+vCenter
+  URL         https://{about["fqdn"]}:{about["https_port"]} (by this name, not by an address)
+  CA file     {about["ca_file"]}
+  user        {about["username"]}
+  password    {about["password"]}
+
+Shell of the appliance
+{ssh}
+  login log   {about["log_path"]}
+
+Files
+  inventory   {shown}/inventory.yml (the appliance is the host `appliance`)
+  variables   {shown}/vars.yml (federated_users_hostname, _port, _ca_path, _username, _password,
+              _domain, _log_host, _log_path)
+  all of it   {shown}/appliance.json
+
+Sign in as somebody (the first time it is denied, and the log tells why)
+  {login}
+
+Give access
+  {_COLLECTIONS_VARIABLE if Path(_COLLECTIONS).is_dir() else ""}{shlex.join(play)}
+"""
+
+
+def _ansible_playbook() -> str:
+    """The one that was installed beside this Python, if any."""
+    beside = Path(sys.executable).with_name("ansible-playbook")
+    return _shown(beside) if beside.exists() else "ansible-playbook"
+
+
+def _shown(path: Path) -> str:
+    """Relative where that is shorter to type."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

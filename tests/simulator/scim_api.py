@@ -1,0 +1,157 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SCIM of the broker: who may ask what, and the status codes. The model decides the rest."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from .answers import SCIM_JSON, json_answer, json_body
+from .broker import Broker
+from .errors import BrokerError
+from .resources import Json, Page
+from .state import State, Token
+from .switches import Switches
+
+BASE = "/usergroup/t/<tenant>/scim/v2"
+SCHEMES = {"both": ("hzn", "bearer"), "hzn": ("hzn",), "bearer": ("bearer",)}
+
+
+class _Door:
+    """Lets a caller in by its token, and says what part of the tenant it sees."""
+
+    def __init__(self, state: State, switches: Switches) -> None:
+        self._state = state
+        self._switches = switches
+
+    def token(self, tenant: str) -> Token:
+        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+        known = self._state.token(value)
+        allowed = scheme.lower() in SCHEMES[self._switches.auth_schemes]
+        refused = self._switches.read_token
+        read = known is not None and known.kind == "read"
+        if known is None or not allowed or (read and refused == "refused_401"):
+            raise BrokerError(401, "invalid.token", "The access token is not valid")
+        if read and (refused == "refused_403" or request.method != "GET"):
+            raise BrokerError(403, "access.denied", "The token does not permit the operation")
+        if tenant != "CUSTOMER":
+            raise BrokerError(404, "tenant.not.found", "The tenant does not exist")
+        return known
+
+    def provider(self, tenant: str) -> str:
+        return self.token(tenant).provider or ""
+
+
+def scim_api(state: State, broker: Broker, switches: Switches) -> Blueprint:
+    api = Blueprint("scim", __name__)
+    door = _Door(state, switches)
+    users = BASE + "/Users"
+
+    @api.get(users)
+    def list_users(tenant: str) -> Response:
+        scope = door.token(tenant).provider
+        expression, page = _query()
+        return _answer(broker.list_users(expression, page, scope))
+
+    @api.post(users + "/.search")
+    def search_users(tenant: str) -> Response:
+        scope = door.token(tenant).provider
+        body = json_body()
+        page = Page.of(body.get("startIndex"), body.get("count"))
+        return _answer(broker.list_users(body.get("filter"), page, scope))
+
+    @api.post(users)
+    def create_user(tenant: str) -> Response:
+        provider = door.provider(tenant)
+        return _answer(broker.create_user(json_body(), provider), switches.create_status)
+
+    @api.get(users + "/<key>")
+    def read_user(tenant: str, key: str) -> Response:
+        return _answer(broker.user(key, door.token(tenant).provider))
+
+    @api.put(users + "/<key>")
+    def replace_user(tenant: str, key: str) -> Response:
+        scope = door.token(tenant).provider
+        version = request.headers.get("If-Match")
+        return _updated(broker.replace_user(key, json_body(), scope, version), switches)
+
+    @api.patch(users + "/<key>")
+    def patch_user(tenant: str, key: str) -> Response:
+        scope = door.token(tenant).provider
+        _refuse_patch(switches)
+        version = request.headers.get("If-Match")
+        return _updated(broker.patch_user(key, json_body(), scope, version), switches)
+
+    @api.delete(users + "/<key>")
+    def delete_user(tenant: str, key: str) -> Response:
+        broker.delete_user(key, door.token(tenant).provider)
+        return Response(status=switches.delete_status)
+
+    return api
+
+
+def scim_groups_api(state: State, broker: Broker, switches: Switches) -> Blueprint:
+    api = Blueprint("scim_groups", __name__)
+    door = _Door(state, switches)
+    groups = BASE + "/Groups"
+
+    @api.get(groups)
+    def list_groups(tenant: str) -> Response:
+        scope = door.token(tenant).provider
+        expression, page = _query()
+        with broker.lock:
+            return _answer(broker.groups.list(expression, page, scope))
+
+    @api.post(groups)
+    def create_group(tenant: str) -> Response:
+        provider = door.provider(tenant)
+        with broker.lock:
+            return _answer(broker.groups.create(json_body(), provider), switches.create_status)
+
+    @api.get(groups + "/<key>")
+    def read_group(tenant: str, key: str) -> Response:
+        scope = door.token(tenant).provider
+        with broker.lock:
+            return _answer(broker.groups.get(key, scope))
+
+    @api.put(groups + "/<key>")
+    def replace_group(tenant: str, key: str) -> Response:
+        scope = door.token(tenant).provider
+        with broker.lock:
+            return _updated(broker.groups.replace(key, json_body(), scope), switches)
+
+    @api.patch(groups + "/<key>")
+    def patch_group(tenant: str, key: str) -> Response:
+        scope = door.token(tenant).provider
+        _refuse_patch(switches)
+        with broker.lock:
+            return _updated(broker.groups.patch(key, json_body(), scope), switches)
+
+    @api.delete(groups + "/<key>")
+    def delete_group(tenant: str, key: str) -> Response:
+        scope = door.token(tenant).provider
+        with broker.lock:
+            broker.groups.delete(key, scope)
+        return Response(status=switches.delete_status)
+
+    return api
+
+
+def _query() -> tuple[str | None, Page]:
+    page = Page.of(request.args.get("startIndex"), request.args.get("count"))
+    return request.args.get("filter"), page
+
+
+def _refuse_patch(switches: Switches) -> None:
+    if switches.patch_refused:
+        raise BrokerError(405, "method.not.allowed", "PATCH is not supported")
+
+
+def _answer(body: Json, status: int = 200) -> Response:
+    return json_answer(body, status, SCIM_JSON)
+
+
+def _updated(body: Json, switches: Switches) -> Response:
+    if switches.update_status == 204:
+        return Response(status=204)
+    return _answer(body, switches.update_status)

@@ -1,0 +1,174 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be chosen at run time: the known variants of the appliance, and its faults."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from dataclasses import dataclass, field
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+DEFAULT_PROVIDER_ID = "7c0b7f0e-4f0a-4a53-9a35-0c6e1d5b8a11"
+DEFAULT_DOMAIN = "lab.example.org"
+
+FaultKind = Literal[
+    "429",
+    "503",
+    "reset_before",
+    "reset_after",
+    "truncated",
+    "html",
+    "empty",
+    "wrong_json",
+    "expire_token",
+    "hang",
+]
+
+
+_HINTS: dict[str, dict[str, Any]] = {}
+
+
+def _hints(owner: type) -> dict[str, Any]:
+    if owner.__name__ not in _HINTS:
+        _HINTS[owner.__name__] = get_type_hints(owner)
+    return _HINTS[owner.__name__]
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    origin = get_origin(hint)
+    if origin is Literal:
+        return any(value == choice and type(value) is type(choice) for choice in get_args(hint))
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, part) for part in get_args(hint))
+    if hint is Any:
+        return True
+    if origin is list:
+        return isinstance(value, list) and all(_fits(item, get_args(hint)[0]) for item in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(isinstance(key, str) for key in value)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, hint)
+
+
+class _Checked:
+    """Refuses unknown names and values, at construction and at every change."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        hints = _hints(type(self))
+        if name not in hints:
+            raise AttributeError(f"{type(self).__name__} has no switch {name!r}")
+        value = _coerced(value, hints[name])
+        if not _fits(value, hints[name]):
+            raise ValueError(f"{type(self).__name__}.{name} cannot be {value!r}")
+        object.__setattr__(self, name, value)
+
+
+def _coerced(value: Any, hint: Any) -> Any:
+    """Plain dictionaries, as they come from JSON, become the record that the switch lists."""
+    if get_origin(hint) is not list or not isinstance(value, list):
+        return value
+    item = get_args(hint)[0]
+    if not dataclasses.is_dataclass(item) or not isinstance(item, type):
+        return value
+    return [item(**entry) if isinstance(entry, dict) else entry for entry in value]
+
+
+@dataclass
+class Provider(_Checked):
+    """An external identity provider of the broker."""
+
+    idp: str = DEFAULT_PROVIDER_ID
+    name: str = "Pocket ID"
+    domains: list[str] = field(default_factory=lambda: [DEFAULT_DOMAIN])
+
+
+@dataclass
+class Fault(_Checked):
+    """Strikes `times` matching requests, after having let `after` of them pass.
+
+    `match` is "METHOD regex", the regex searched in path?query; METHOD may be *.
+    429, 503, html, reset_before and hang leave the appliance unchanged; truncated, empty,
+    wrong_json and reset_after spoil the answer of a request that was carried out.
+    """
+
+    match: str
+    kind: FaultKind
+    after: int = 0
+    times: int = 1
+    retry_after: int | str | None = None
+    seen: int = 0
+
+
+@dataclass
+class Switches(_Checked):
+    """The defaults are the appliance as the field reports know it."""
+
+    # vCenter
+    providers: list[Provider] = field(default_factory=lambda: [Provider()])
+    providers_shape: Literal["list", "summary_list", "providers", "items", "missing"] = "list"
+    token_shape: Literal["nested", "flat"] = "nested"
+    scim_url: Literal["normal", "other_host", "omitted"] = "normal"
+    read_token: Literal["accepted", "refused_401", "refused_403", "endpoint_403", "endpoint_404"] = "accepted"
+    token_ttl: int = 3600
+    opaque_token: bool = False
+
+    # SCIM
+    create_status: Literal[200, 201] = 201
+    update_status: Literal[200, 204] = 200
+    delete_status: Literal[200, 202, 204] = 204
+    list_key: Literal["Resources", "resources"] = "Resources"
+    auth_schemes: Literal["both", "hzn", "bearer"] = "both"
+    patch_refused: bool = False
+    domain_returned: Literal["ws1b", "mfa", "none"] = "ws1b"
+    page_cap: int = 100
+    empty_family_name: Literal["accepted", "refused_400"] = "accepted"
+    display_name_default_given: bool = True
+
+    # faults and lies
+    latency_ms: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    forget_attribute: list[str] = field(default_factory=list)
+    change_attribute: dict[str, Any] = field(default_factory=dict)
+    lose_write: bool = False
+    total_lies: int = 0
+    page_repeats: bool = False
+    list_changes: bool = False
+
+    # log
+    log_timezone: str = "UTC"
+
+    # SSH
+    login_shell: Literal["sh", "appliancesh"] = "sh"
+    ssh_banner: bool = False
+    ssh_refuse: bool = False
+    ssh_max_auth_failures: int = 3
+    ssh_lock_after: int = 3
+    shell_timezone: str | None = None
+    tools_only: bool = False
+    tools_sleep: bool = True
+
+    def update(self, changes: dict[str, Any]) -> None:
+        """All or nothing: a wrong name or value leaves every switch as it was."""
+        trial = dataclasses.replace(self)
+        for name, value in changes.items():
+            setattr(trial, name, value)
+        self.copy_from(trial)
+
+    def copy_from(self, other: Switches) -> None:
+        for item in dataclasses.fields(self):
+            setattr(self, item.name, getattr(other, item.name))
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def snapshot(switches: Switches) -> Switches:
+    """A deep copy: lists of the original may change later without changing this one."""
+    copy = Switches(**dataclasses.asdict(switches))
+    for fault in copy.faults:
+        fault.seen = 0
+    return copy
