@@ -186,7 +186,7 @@ class ScimAccess:
         if options.token_file:
             check_token_file(options.token_file)
         provider = self._provider()
-        minted = vcenter.mint_sync_token(provider.id)
+        minted = vcenter.mint_sync_token(provider.id, in_check_mode=options.check_mode_mint)
         self.mintings += 1
         url = options.scim_url or (trusted_scim_url(minted.scim_url, vcenter.hostname) if minted.scim_url else None)
         kept = SyncToken(minted.token, url)

@@ -25,6 +25,7 @@ from ._errors import (
     UnauthenticatedError,
     UnreadableAnswerError,
 )
+from ._read_only import changes_nothing
 
 REQUESTS_IMPORT_ERROR: str | None = None
 try:
@@ -79,9 +80,11 @@ class HttpClient:
         validate_certs: bool = True,
         ca_path: str | None = None,
         timeout: float = 30,
+        check_mode: bool = False,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._timeout = timeout
+        self._check_mode = check_mode
         self._pause = pause
         self._secrets: set[str] = set()
         self._ca_path = ca_path
@@ -127,12 +130,18 @@ class HttpClient:
         document: Any = None,
         content_type: str = "application/json",
         basic: tuple[str, str] | None = None,
+        in_check_mode: bool = False,
     ) -> Answer:
         """Send a request; C(attempted) says in a message what it was for.
 
         Only what changes nothing is repeated: reads, and what the server refused to look at (429).
+        C(in_check_mode) is for what the user allowed in check mode in so many words.
         """
         host = urlsplit(url).netloc
+        if self._check_mode and not in_check_mode and not changes_nothing(method, url):
+            raise TransportError(
+                attempted, host, "check mode sends nothing that changes anything", "Please report this."
+            )
         if not url.startswith("https://"):
             raise TransportError(attempted, host, "credentials go to https only", "Correct the URL.")
         for attempt in range(1, TRIES + 1):

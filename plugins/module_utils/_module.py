@@ -85,7 +85,12 @@ class Connection:
             raise InputError("hostname", f"{options['hostname']!r} is no host name", "Give the name alone, no URL.")
         self._module = module
         self.http = stack.enter_context(
-            HttpClient(validate_certs=options["validate_certs"], ca_path=options["ca_path"], timeout=options["timeout"])
+            HttpClient(
+                validate_certs=options["validate_certs"],
+                ca_path=options["ca_path"],
+                timeout=options["timeout"],
+                check_mode=module.check_mode,
+            )
         )
         self.warnings: list[str] = []
         self.released: str | None = None

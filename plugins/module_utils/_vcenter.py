@@ -96,11 +96,11 @@ class VcenterClient:
         self._http.hide(token)
         return token
 
-    def mint_sync_token(self, provider_id: str) -> SyncToken:
+    def mint_sync_token(self, provider_id: str, *, in_check_mode: bool = False) -> SyncToken:
         """Make a new sync token. The one before is revoked by it."""
         attempted = "mint a sync token"
         path = f"{self._broker('providers')}/{quote(provider_id, safe='')}/sync-client?action=generate-result"
-        document = self._call("POST", path, attempted)
+        document = self._call("POST", path, attempted, in_check_mode=in_check_mode)
         minted = self._understood(attempted, lambda: read_sync_token(document))
         self._http.hide(minted.token)
         return minted
@@ -108,21 +108,22 @@ class VcenterClient:
     def _broker(self, path: str) -> str:
         return f"/api/vcenter/identity/broker/tenants/{quote(self._tenant, safe='')}/{path}"
 
-    def _call(self, method: str, path: str, attempted: str) -> Any:
+    def _call(self, method: str, path: str, attempted: str, *, in_check_mode: bool = False) -> Any:
         try:
-            return self._authorized(method, path, attempted)
+            return self._authorized(method, path, attempted, in_check_mode)
         except UnauthenticatedError:
             # Idle or absolute end of the session in the midst of a run: once more with a new one.
             self._session = None
-            return self._authorized(method, path, attempted)
+            return self._authorized(method, path, attempted, in_check_mode)
 
-    def _authorized(self, method: str, path: str, attempted: str) -> Any:
+    def _authorized(self, method: str, path: str, attempted: str, in_check_mode: bool) -> Any:
         self.log_in()
         return self._http.request(
             method,
             self._root + path,
             attempted=attempted,
             authorization=header_authorization(SESSION_HEADER, self._session or ""),
+            in_check_mode=in_check_mode,
         ).document
 
     def _log_in(self) -> str:
