@@ -132,4 +132,5 @@ def _found(reading: Reading) -> dict[str, Any]:
 
 def _explained(host: str, said: str) -> str:
     way_out = next((text for sign, text in SSH_WAYS_OUT if sign in said), "")
-    return f"Could not reach {host} to read the log: {' '.join(said.split())} {way_out}".strip()
+    said = " ".join(said.split()).rstrip(".")
+    return f"Could not reach {host} to read the log: {said}. {way_out}".strip()

@@ -125,7 +125,7 @@ def _text(field: str, value: Any) -> str:
     if value is not None and not isinstance(value, str):
         raise InputError(
             field,
-            f"is {value!r}, a {type(value).__name__} and not a string",
+            f"is {value!r} ({type(value).__name__}) and not a string",
             'Quote it, as in "0123": YAML rewrites bare numbers.',
         )
     if not value:

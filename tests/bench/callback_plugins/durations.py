@@ -31,12 +31,12 @@ class CallbackModule(CallbackBase):
         self._began: dict[str, float] = {}
         self._took: dict[str, float] = {}
 
-    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+    def v2_runner_on_start(self, _host: Any, task: Any) -> None:
         self._began[task._uuid] = time.perf_counter()
 
     def v2_runner_on_ok(self, result: Any) -> None:
         task = result.task if hasattr(result, "task") else result._task
         self._took[task.name] = time.perf_counter() - self._began[task._uuid]
 
-    def v2_playbook_on_stats(self, stats: Any) -> None:
+    def v2_playbook_on_stats(self, _stats: Any) -> None:
         Path(os.environ["DURATIONS_FILE"]).write_text(json.dumps(self._took))
