@@ -13,16 +13,17 @@ import ipaddress
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from ._federation_log import USER_NOT_FOUND, LoginAttempt, in_domain
+from ._federation_log import USER_NOT_FOUND, LoginAttempt, escaped, in_domain
 from ._users import DesiredUser
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptList:
-    """What C(externalid_fact) found. C(complete) is False when the list was cut short."""
+    """What C(externalid_fact) found. C(complete) is False when the list was cut short, and C(gaps) says by what."""
 
     attempts: tuple[LoginAttempt, ...]
     complete: bool
+    gaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,9 @@ def bind(
             fitting.setdefault(attempt.external_id or "", attempt)
     listing = "".join(f"\n  {describe(attempt)}" for attempt in fitting.values())
     if not found.complete:
+        why = f" ({'; '.join(escaped(gap) for gap in found.gaps)})" if found.gaps else ""
         return None, (
-            f"The list of login attempts was cut short, so no ExternalId is bound to {names}. Read again with "
+            f"The list of login attempts was cut short{why}, so no ExternalId is bound to {names}. Read again with "
             f"limit: 0, include_rotated: true and a shorter since, or give external_id.{listing}"
         )
     if len(waiting) > 1:

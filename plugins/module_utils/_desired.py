@@ -73,7 +73,8 @@ def attempt_list(value: Any) -> AttemptList | None:
         attempts = tuple(attempt_from_result(item) for item in value["attempts"])
     except ValueError as error:
         raise InputError(field, f"an attempt cannot be read ({error})", way_out) from None
-    return AttemptList(attempts, value["complete"])
+    gaps = value.get("gaps")
+    return AttemptList(attempts, value["complete"], tuple(str(gap) for gap in gaps) if isinstance(gaps, list) else ())
 
 
 def _said(item: Mapping[str, Any]) -> dict[str, Any]:

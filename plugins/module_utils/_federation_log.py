@@ -124,8 +124,15 @@ def context_ids(text: str) -> list[str]:
 
 
 def lookup_is_missing(text: str) -> bool:
-    """Whether a login was refused whose look-up is not in the text, so that its ExternalId is not known."""
-    return any(context.reasons and not context.lookups for context in _contexts(text).values())
+    """Whether a login was refused whose look-up is not in the text, so that its ExternalId is not known.
+
+    A look-up that is there in another shape is no gap: that attempt is malformed.
+    """
+    folded = text.lower()
+    return any(
+        context.reasons and not context.lookups and f"{LOOKUP_MARK}{name}".lower() not in folded
+        for name, context in _contexts(text).items()
+    )
 
 
 def read_attempts(text: str, log_end: datetime | None = None) -> list[LoginAttempt]:

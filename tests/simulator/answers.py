@@ -21,6 +21,11 @@ def json_answer(body: Any, status: int = 200, content_type: str = API_JSON) -> R
     return Response(text, status, content_type=content_type)
 
 
+def path_id(key: str) -> str:
+    """An id from a path. The web server unescapes paths, all but the slashes in them."""
+    return key.replace("%2F", "/")
+
+
 def json_body() -> dict[str, Any]:
     if (request.mimetype or "") not in ("application/scim+json", "application/json"):
         raise BrokerError(415, "unsupported.media.type", "The body is not application/scim+json")

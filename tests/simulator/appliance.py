@@ -18,6 +18,9 @@ from .federation_log import FederationLog
 from .gate import Gate
 from .https_server import HttpsServer
 from .login import Login, LoginFront
+from .permissions import Permissions
+from .permissions_api import permissions_api
+from .permissions_legacy import legacy_permissions_api
 from .resources import MFA_SCHEMA, USER_SCHEMA, WS1B_SCHEMA, Json
 from .scim_api import scim_api, scim_groups_api
 from .ssh_server import SshServer
@@ -53,13 +56,16 @@ class Appliance:
         self._switches = switches or Switches()
         self._first_switches = snapshot(self._switches)
         self.state = State(self.switches, self.username)
-        self.broker = Broker(self.switches, self.state.lock)
+        self.broker = Broker(self.switches, self.state.lock, lambda: self.scim_url)
+        self.permissions = Permissions(self.state.lock)
         self.log = FederationLog(self.state_dir / LOG, lambda: self.switches.log_timezone)
         # The users of an earlier start are gone: its log lines would tell of nobody.
         self.log.reset()
-        self._front = LoginFront(self.broker, self.log, self.switches)
+        self._front = LoginFront(self.broker, self.permissions, self.log, self.switches)
         app = web_application(fqdn)
         app.register_blueprint(vcenter_api(self.state, self.switches, lambda: self.scim_url))
+        app.register_blueprint(permissions_api(self.state, self.permissions, self.switches))
+        app.register_blueprint(legacy_permissions_api(self.state, self.permissions, self.switches))
         app.register_blueprint(scim_api(self.state, self.broker, self.switches))
         app.register_blueprint(scim_groups_api(self.state, self.broker, self.switches))
         app.register_blueprint(control_api(self))
@@ -111,11 +117,12 @@ class Appliance:
         self.stop()
 
     def reset(self) -> None:
-        """As after the start: no users, groups, sessions, tokens or log lines; first switches."""
+        """As after the start: no users, groups, sessions, tokens or log lines; first permissions and switches."""
         with self.state.lock:
             self.switches.copy_from(snapshot(self._first_switches))
             self.state.reset()
             self.broker.reset()
+            self.permissions.reset()
             self.log.reset()
             if isinstance(self._ssh, SshServer):
                 self._ssh.log.clear()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from .errors import BrokerError
@@ -34,10 +35,11 @@ from .switches import Switches
 
 
 class Broker:
-    def __init__(self, switches: Switches, lock: threading.RLock) -> None:
+    def __init__(self, switches: Switches, lock: threading.RLock, base_url: Callable[[], str]) -> None:
         self.switches = switches
         self.lock = lock
-        self.groups = Groups(switches, self._exists, self._name)
+        self._base_url = base_url
+        self.groups = Groups(switches, self._exists, self._name, base_url)
         self._entries: dict[str, Entry] = {}
         self._by_name: dict[tuple[str, str], str] = {}
         self._by_external_id: dict[str, str] = {}
@@ -53,8 +55,7 @@ class Broker:
     def users(self) -> list[Json]:
         """Every user as stored, with its domain, whatever the switches show to callers."""
         with self.lock:
-            groups = self.groups.all()
-            return [render_user(entry, groups, "ws1b") for entry in self._entries.values()]
+            return [self._render_fully(entry) for entry in self._entries.values()]
 
     def active_user(self, external_id: str) -> Json | None:
         """What a login finds."""
@@ -62,7 +63,7 @@ class Broker:
             key = self._by_external_id.get(external_id)
             if key is None or self._entries[key].resource.get("active") is False:
                 return None
-            return render_user(self._entries[key], self.groups.all(), "ws1b")
+            return self._render_fully(self._entries[key])
 
     # Reading
 
@@ -103,12 +104,12 @@ class Broker:
             entry = self._new(self._checked(body, {}), provider, body)
             self._refuse_duplicates(entry)
             self._store(entry)
-            return render_user(entry, self.groups.all(), "ws1b")
+            return self._render_fully(entry)
 
     def replace_user(self, key: str, body: Json, scope: str | None, version: str | None = None) -> Json:
         with self.lock:
             former = self._entry(key, scope)
-            if version not in (None, "*", former.meta("User")["version"]):
+            if version not in (None, "*", former.tag):
                 raise BrokerError(409, "version.mismatch", "The user was changed meanwhile", id=key)
             resource = self._checked(body, former.resource)
             self._refuse_empty_family_name(resource)
@@ -148,7 +149,10 @@ class Broker:
     # Inside
 
     def _render(self, entry: Entry) -> Json:
-        return render_user(entry, self.groups.all(), self.switches.domain_returned)
+        return render_user(entry, self.groups.all(), self.switches.domain_returned, self._base_url())
+
+    def _render_fully(self, entry: Entry) -> Json:
+        return render_user(entry, self.groups.all(), "ws1b", self._base_url())
 
     def _exists(self, key: str) -> bool:
         return key in self._entries

@@ -186,7 +186,10 @@ def _login(options: argparse.Namespace) -> int:
     wanted = {"person": options.name, "sub": options.sub}
     wanted |= {"source_ip": options.source_ip, "domain": options.domain}
     answer = _call(about, "login", {key: value for key, value in wanted.items() if value is not None})
-    print("allowed" if answer["allowed"] else f"denied ({answer['reason']})")
+    if not answer["allowed"]:
+        print(f"denied ({answer['reason']})")
+    else:
+        print("allowed, with a permission" if answer["permitted"] else "allowed, but without any permission yet")
     return 0
 
 

@@ -70,6 +70,10 @@ def _add_reading(api: Blueprint, appliance: Appliance) -> None:
     def users() -> Response:
         return json_answer(appliance.broker.users)
 
+    @api.get("/permissions")
+    def permissions() -> Response:
+        return json_answer([{"id": row.id, **dataclasses.asdict(row)} for row in appliance.permissions.all()])
+
     @api.get("/secrets")
     def secrets() -> Response:
         return json_answer(appliance.all_secrets())

@@ -26,3 +26,30 @@ class ApiError(Exception):
         if message:
             messages.append({"id": f"com.vmware.{error_type.lower()}", "default_message": message, "args": []})
         self.body = {"error_type": error_type, "messages": messages}
+
+
+class LegacyError(Exception):
+    """A refusal of the older API below /rest: {"type", "value": {"messages"}}."""
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        message_id: str | None = None,
+        message: str = "",
+        arguments: list[str] | None = None,
+    ) -> None:
+        super().__init__(message or kind)
+        self.status = status
+        messages = []
+        if message_id:
+            messages.append({"id": message_id, "default_message": message, "args": arguments or []})
+        self.body = {"type": f"com.vmware.vapi.std.errors.{kind}", "value": {"messages": messages}}
+
+    @classmethod
+    def nothing_there(cls) -> LegacyError:
+        """What an address answers that no service stands behind."""
+        kind = "com.vmware.vapi.rest.httpNotFound"
+        error = cls(404, "not_found", kind, "Not found.")
+        error.body["type"] = kind
+        return error

@@ -18,10 +18,17 @@ ALL_USERS = "ALL_USERS"
 class Groups:
     """Called by the broker, under the broker's lock."""
 
-    def __init__(self, switches: Switches, exists: Callable[[str], bool], name: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        switches: Switches,
+        exists: Callable[[str], bool],
+        name: Callable[[str], str],
+        base_url: Callable[[], str],
+    ) -> None:
         self._switches = switches
         self._exists = exists
         self._name = name
+        self._base_url = base_url
         self._groups: dict[str, Group] = {}
         self.reset()
 
@@ -84,7 +91,7 @@ class Groups:
             del self._groups[key]
 
     def _render(self, group: Group) -> Json:
-        return render_group(group, self._name)
+        return render_group(group, self._name, self._base_url())
 
     @staticmethod
     def _visible(group: Group, scope: str | None) -> bool:

@@ -11,6 +11,8 @@ from functools import partial
 
 from .broker import Broker
 from .federation_log import FederationLog
+from .permissions import Permissions
+from .resources import WS1B_SCHEMA, Json
 from .switches import Switches
 
 PEOPLE = {
@@ -29,17 +31,19 @@ _DENIED = "com.vmware.vidm.federation.login.AccessDeniedException: Access denied
 
 @dataclass(frozen=True)
 class Login:
-    """What came of it. The context id is the one in the log."""
+    """What came of it. The context id is the one in the log. Who is allowed in may yet see nothing: `permitted`."""
 
     allowed: bool
     reason: str | None
     context_id: str
     external_id: str
+    permitted: bool
 
 
 class LoginFront:
-    def __init__(self, broker: Broker, log: FederationLog, switches: Switches) -> None:
+    def __init__(self, broker: Broker, permissions: Permissions, log: FederationLog, switches: Switches) -> None:
         self._broker = broker
+        self._permissions = permissions
         self._log = log
         self._switches = switches
 
@@ -60,7 +64,8 @@ class LoginFront:
         external_id = sub if sub is not None else _sub(person)
         if domains is None:
             domains = self._domains(provider) if domain is None else [domain]
-        allowed = self._broker.active_user(external_id) is not None
+        user = self._broker.active_user(external_id)
+        allowed = user is not None
         context = str(uuid.uuid4())
         lines = self._lines(
             context,
@@ -73,7 +78,8 @@ class LoginFront:
             denied=not allowed,
         )
         self._log.append("".join(lines))
-        return Login(allowed, None if allowed else "USER_NOT_FOUND", context, external_id)
+        permitted = user is not None and self._permissions.permits(user, _own_domain(user))
+        return Login(allowed, None if allowed else "USER_NOT_FOUND", context, external_id, permitted)
 
     def _domains(self, provider: str | None) -> list[str]:
         known = self._switches.providers
@@ -128,6 +134,10 @@ class LoginFront:
             ]
         moments = [at + timedelta(milliseconds=7 * n) if at else None for n in range(len(steps))]
         return [step(moment=moment) for step, moment in zip(steps, moments, strict=True)]
+
+
+def _own_domain(user: Json) -> str:
+    return str(user.get(WS1B_SCHEMA, {}).get("domain", ""))
 
 
 def _sub(person: str | None) -> str:

@@ -49,13 +49,9 @@ class Entry:
     def name(self) -> str:
         return str(self.resource.get("userName", ""))
 
-    def meta(self, kind: str) -> Json:
-        return {
-            "resourceType": kind,
-            "created": self.created,
-            "lastModified": self.modified,
-            "version": f'W/"{self.version}"',
-        }
+    @property
+    def tag(self) -> str:
+        return f'W/"{self.version}"'
 
 
 @dataclass
@@ -70,8 +66,22 @@ class Group:
     created: str = field(default_factory=now)
     modified: str = field(default_factory=now)
 
+    @property
+    def tag(self) -> str:
+        return f'W/"{self.version}"'
 
-def render_user(entry: Entry, groups: Iterable[Group], domain_returned: str) -> Json:
+
+def _meta(item: Entry | Group, kind: str, base_url: str) -> Json:
+    return {
+        "resourceType": kind,
+        "created": item.created,
+        "lastModified": item.modified,
+        "version": item.tag,
+        "location": f"{base_url}/{kind}s/{item.id}",
+    }
+
+
+def render_user(entry: Entry, groups: Iterable[Group], domain_returned: str, base_url: str) -> Json:
     """The user as the appliance answers; the domain stands where the switch puts it."""
     stored = copy.deepcopy(entry.resource)
     ws1b = stored.pop(WS1B_SCHEMA, None) or {}
@@ -92,22 +102,17 @@ def render_user(entry: Entry, groups: Iterable[Group], domain_returned: str) -> 
         "groups": [
             {"value": group.id, "display": group.name} for group in groups if group.builtin or entry.id in group.members
         ],
-        "meta": entry.meta("User"),
+        "meta": _meta(entry, "User", base_url),
     }
 
 
-def render_group(group: Group, names: Callable[[str], str]) -> Json:
+def render_group(group: Group, names: Callable[[str], str], base_url: str) -> Json:
     answer: Json = {"schemas": [GROUP_SCHEMA], "id": group.id, "displayName": group.name}
     if group.external_id is not None:
         answer["externalId"] = group.external_id
     if not group.builtin:
         answer["members"] = [{"value": key, "display": names(key)} for key in group.members]
-    answer["meta"] = {
-        "resourceType": "Group",
-        "created": group.created,
-        "lastModified": group.modified,
-        "version": f'W/"{group.version}"',
-    }
+    answer["meta"] = _meta(group, "Group", base_url)
     return answer
 
 

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Blueprint, Response, request
 
 from .answers import SCIM_JSON, json_answer, json_body
@@ -51,14 +54,14 @@ def scim_api(state: State, broker: Broker, switches: Switches) -> Blueprint:
     def list_users(tenant: str) -> Response:
         scope = door.token(tenant).provider
         expression, page = _query()
-        return _answer(broker.list_users(expression, page, scope))
+        return _answer(_selected(broker.list_users(expression, page, scope), request.args))
 
     @api.post(users + "/.search")
     def search_users(tenant: str) -> Response:
         scope = door.token(tenant).provider
         body = json_body()
         page = Page.of(body.get("startIndex"), body.get("count"))
-        return _answer(broker.list_users(body.get("filter"), page, scope))
+        return _answer(_selected(broker.list_users(body.get("filter"), page, scope), body))
 
     @api.post(users)
     def create_user(tenant: str) -> Response:
@@ -67,7 +70,7 @@ def scim_api(state: State, broker: Broker, switches: Switches) -> Blueprint:
 
     @api.get(users + "/<key>")
     def read_user(tenant: str, key: str) -> Response:
-        return _answer(broker.user(key, door.token(tenant).provider))
+        return _answer(_selected(broker.user(key, door.token(tenant).provider), request.args))
 
     @api.put(users + "/<key>")
     def replace_user(tenant: str, key: str) -> Response:
@@ -100,7 +103,7 @@ def scim_groups_api(state: State, broker: Broker, switches: Switches) -> Bluepri
         scope = door.token(tenant).provider
         expression, page = _query()
         with broker.lock:
-            return _answer(broker.groups.list(expression, page, scope))
+            return _answer(_selected(broker.groups.list(expression, page, scope), request.args))
 
     @api.post(groups)
     def create_group(tenant: str) -> Response:
@@ -112,7 +115,7 @@ def scim_groups_api(state: State, broker: Broker, switches: Switches) -> Bluepri
     def read_group(tenant: str, key: str) -> Response:
         scope = door.token(tenant).provider
         with broker.lock:
-            return _answer(broker.groups.get(key, scope))
+            return _answer(_selected(broker.groups.get(key, scope), request.args))
 
     @api.put(groups + "/<key>")
     def replace_group(tenant: str, key: str) -> Response:
@@ -140,6 +143,32 @@ def scim_groups_api(state: State, broker: Broker, switches: Switches) -> Bluepri
 def _query() -> tuple[str | None, Page]:
     page = Page.of(request.args.get("startIndex"), request.args.get("count"))
     return request.args.get("filter"), page
+
+
+def _selected(answer: Json, asked: Mapping[str, Any]) -> Json:
+    """With only the attributes that were asked for, or without those that were not wanted (whole ones only)."""
+    only, without = _names(asked.get("attributes")), _names(asked.get("excludedAttributes"))
+
+    def selected(resource: Json) -> Json:
+        return {
+            name: value
+            for name, value in resource.items()
+            if name in ("schemas", "id") or ((not only or name in only) and name not in without)
+        }
+
+    if "totalResults" not in answer:
+        return selected(answer)
+    return {
+        name: [selected(row) for row in value] if name.lower() == "resources" else value
+        for name, value in answer.items()
+    }
+
+
+def _names(value: object) -> list[str]:
+    """In a URL they are joined by commas, in the body of a search they are a list."""
+    if isinstance(value, list):
+        return [str(name) for name in value]
+    return str(value).split(",") if value else []
 
 
 def _refuse_patch(switches: Switches) -> None:

@@ -115,6 +115,8 @@ class Switches(_Checked):
     read_token: Literal["accepted", "refused_401", "refused_403", "endpoint_403", "endpoint_404"] = "accepted"
     token_ttl: int = 3600
     opaque_token: bool = False
+    permissions_api: Literal["both", "rest", "legacy", "none"] = "both"
+    permissions_page_cap: int = 200
 
     # SCIM
     create_status: Literal[200, 201] = 201

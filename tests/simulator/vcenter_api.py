@@ -41,7 +41,7 @@ def _add_session(api: Blueprint, state: State) -> None:
 
     @api.get("/api/session")
     def read_session() -> Response:
-        session = _session(state)
+        session = require_session(state)
         return json_answer(
             {
                 "user": session.user,
@@ -52,7 +52,7 @@ def _add_session(api: Blueprint, state: State) -> None:
 
     @api.delete("/api/session")
     def log_out() -> Response:
-        _session(state)
+        require_session(state)
         state.log_out(request.headers["vmware-api-session-id"])
         return Response(status=204)
 
@@ -60,7 +60,7 @@ def _add_session(api: Blueprint, state: State) -> None:
 def _add_providers(api: Blueprint, state: State, switches: Switches) -> None:
     @api.get(PROVIDERS)
     def list_providers(tenant: str) -> Response:
-        _session(state)
+        require_session(state)
         _known_tenant(tenant)
         if switches.providers_shape == "missing":
             raise ApiError(404, "OPERATION_NOT_FOUND", "The operation does not exist")
@@ -71,7 +71,7 @@ def _add_providers(api: Blueprint, state: State, switches: Switches) -> None:
 
     @api.get("/api/vcenter/identity/authbrokeridp")
     def list_broker_providers() -> Response:
-        _session(state)
+        require_session(state)
         rows = [{"tenant_type": "OPERATOR", "idp": OPERATOR_IDP}]
         rows += [{"tenant_type": "CUSTOMER", "idp": item.idp} for item in switches.providers]
         return json_answer({"summary_list": rows})
@@ -80,7 +80,7 @@ def _add_providers(api: Blueprint, state: State, switches: Switches) -> None:
 def _add_tokens(api: Blueprint, state: State, switches: Switches, scim_url: Callable[[], str]) -> None:
     @api.get(ADMIN_CLIENT)
     def admin_client(tenant: str) -> Response:
-        _session(state)
+        require_session(state)
         _known_tenant(tenant)
         if switches.read_token == "endpoint_403":
             raise ApiError(403, "UNAUTHORIZED", "The privilege VcIdentityProviders.Manage is missing")
@@ -90,7 +90,7 @@ def _add_tokens(api: Blueprint, state: State, switches: Switches, scim_url: Call
 
     @api.post(PROVIDERS + "/<idp>/sync-client")
     def generate(tenant: str, idp: str) -> Response:
-        _session(state)
+        require_session(state)
         _known_tenant(tenant)
         if request.args.get("action") != "generate-result":
             raise ApiError(404, "OPERATION_NOT_FOUND", "The operation does not exist")
@@ -106,7 +106,7 @@ def _add_tokens(api: Blueprint, state: State, switches: Switches, scim_url: Call
         return json_answer(answer)
 
 
-def _session(state: State) -> Session:
+def require_session(state: State) -> Session:
     session = state.session(request.headers.get("vmware-api-session-id", ""))
     if session is None:
         raise ApiError(401, "UNAUTHENTICATED", "The session is not authenticated")

@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from .answers import SCIM_JSON, json_answer
-from .errors import ApiError, BrokerError
+from .errors import ApiError, BrokerError, LegacyError
 
 BROKER_PATHS = ("/usergroup/", "/federation/", "/acs/")
 
@@ -31,12 +31,18 @@ def web_application(fqdn: str) -> Flask:
     def api_refuses(error: ApiError) -> Response:
         return json_answer(error.body, error.status)
 
+    @app.errorhandler(LegacyError)
+    def legacy_refuses(error: LegacyError) -> Response:
+        return json_answer(error.body, error.status)
+
     @app.errorhandler(HTTPException)
     def nothing_there(error: HTTPException) -> Response:
         status = error.code or 500
         if request.path.startswith(BROKER_PATHS):
             code = "operation.not.found" if status == 404 else "request.refused"
             return json_answer(BrokerError(status, code, error.name).body, status, SCIM_JSON)
+        if request.path.startswith("/rest/") and status in (404, 405):
+            return json_answer(LegacyError.nothing_there().body, 404)
         refused = ApiError(status, "OPERATION_NOT_FOUND" if status in (404, 405) else "ERROR")
         return json_answer(refused.body, 404 if status == 405 else status)
 

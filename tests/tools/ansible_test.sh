@@ -55,6 +55,7 @@ ansible_test() {
 # The check of the check: a fault that is put in has to be found.
 finds_planted_fault() {
     local fault=plugins/module_utils/_planted.py output
+    mkdir -p "$(dirname "$COPY/$fault")"
     printf 'def broken(:\n' >"$COPY/$fault"
     if output=$(ansible_test sanity --python "$PYTHON_VERSION" --test compile 2>&1) ||
         ! grep -q "ERROR: $fault:1:" <<<"$output"; then
@@ -87,7 +88,7 @@ run_integration() {
     compgen -G "$COPY/tests/integration/targets/*" >/dev/null || die "There are no integration targets."
     simulator stop >/dev/null
     trap stop_simulator EXIT
-    simulator start --detach
+    simulator start --detach >/dev/null
     "$CACHE/venv/bin/python" "$ROOT/tests/tools/integration_config.py" "$STATE/appliance.json" \
         >"$COPY/tests/integration/integration_config.yml"
     ansible_test integration --python "$PYTHON_VERSION" --color no "$@" 2>&1 | tee "$output"

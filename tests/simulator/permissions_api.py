@@ -1,0 +1,233 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Permissions and roles as vSphere 9 offers them, below /api."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Blueprint, Response, request
+
+from .answers import json_answer, path_id
+from .errors import ApiError
+from .permissions import GLOBAL, LOCAL_OS, ROOT_FOLDER, Kind, Permission, Permissions, Principal, RefusedError
+from .resources import Json
+from .state import State
+from .switches import Switches
+from .vcenter_api import require_session
+
+BASE = "/api/vcenter/authorization"
+DEFAULT_PAGE = 200
+
+T = TypeVar("T")
+
+
+def permissions_api(state: State, permissions: Permissions, switches: Switches) -> Blueprint:
+    api = Blueprint("permissions", __name__, url_prefix=BASE)
+
+    @api.before_request
+    def open_to_sessions() -> None:
+        require_session(state)
+        if switches.permissions_api not in ("both", "rest"):
+            raise ApiError(404, "OPERATION_NOT_FOUND", "The operation does not exist")
+
+    @api.errorhandler(RefusedError)
+    def refused(error: RefusedError) -> Response:
+        status = 404 if error.kind == "not_found" else 400
+        answer = ApiError(status, error.kind.upper()).body
+        message_id = f"com.vmware.vcenter.authorization.permissions.{error.reason}"
+        answer["messages"] = [{"id": message_id, "default_message": error.message, "args": error.arguments}]
+        return json_answer(answer, status)
+
+    _add_permissions(api, permissions, switches)
+    _add_roles(api, permissions)
+    return api
+
+
+def _add_permissions(api: Blueprint, permissions: Permissions, switches: Switches) -> None:
+    # A GET of the collection is not offered: listing is an action.
+    @api.post("/permissions")
+    def create_or_list() -> Response:
+        action = request.args.get("action")
+        if action == "list":
+            return json_answer(_list(permissions, switches))
+        if action is not None:
+            raise ApiError(404, "OPERATION_NOT_FOUND", "The operation does not exist")
+        return json_answer(permissions.create(_wanted(_body())).id, 201)
+
+    @api.get("/permissions/<path:key>")
+    def read(key: str) -> Response:
+        return json_answer(_info(permissions.get(path_id(key))))
+
+    @api.patch("/permissions/<path:key>")
+    def update(key: str) -> Response:
+        body = _body()
+        permissions.update(path_id(key), _optional(body, "role", str), _optional(body, "is_propagating", bool))
+        return Response(status=204)
+
+    @api.delete("/permissions/<path:key>")
+    def delete(key: str) -> Response:
+        permissions.delete(path_id(key))
+        return Response(status=204)
+
+
+def _add_roles(api: Blueprint, permissions: Permissions) -> None:
+    @api.get("/roles")
+    def list_roles() -> Response:
+        rows = [{"role": key, "info": role.to_json()} for key, role in sorted(permissions.roles().items())]
+        return json_answer({"items": rows})
+
+    @api.post("/roles")
+    def create_role() -> Response:
+        body = _body()
+        name, description = _required(body, "name", str), _required(body, "description", str)
+        return json_answer(permissions.create_role(name, description, _privileges(body) or []), 201)
+
+    @api.get("/roles/<key>")
+    def read_role(key: str) -> Response:
+        return json_answer(permissions.role(key).to_json())
+
+    @api.patch("/roles/<key>")
+    def update_role(key: str) -> Response:
+        body = _body()
+        texts = {name: _optional(body, name, str) for name in ("name", "description")}
+        changes: Json = {**texts, "privileges": _privileges(body)}
+        permissions.update_role(key, {name: value for name, value in changes.items() if value is not None})
+        return Response(status=204)
+
+    @api.delete("/roles/<key>")
+    def delete_role(key: str) -> Response:
+        permissions.delete_role(key)
+        return Response(status=204)
+
+
+# Listing
+
+
+def _list(permissions: Permissions, switches: Switches) -> Json:
+    body = _body() if request.get_data() else {}
+    wanted, iterate = _optional(body, "filter", dict), _optional(body, "iterate", dict) or {}
+    last, marker = "", _optional(iterate, "marker", str)
+    if marker is not None:
+        if wanted is not None:
+            raise ApiError(400, "INVALID_ARGUMENT", "A filter and a marker do not go together")
+        last, wanted = _position(marker)
+    size = _optional(iterate, "page_size", int)
+    size = DEFAULT_PAGE if size is None else size
+    if size < 1:
+        raise ApiError(400, "INVALID_ARGUMENT", "page_size is below 1")
+    matches = _filter(wanted or {})
+    rows = [permission for permission in permissions.all() if permission.id > last and matches(permission)]
+    page = rows[: min(size, switches.permissions_page_cap)]
+    answer: Json = {"items": [{"permission": row.id, "info": _info(row)} for row in page]}
+    if len(rows) > len(page):
+        answer["marker"] = _marker(page[-1].id, wanted)
+    return answer
+
+
+def _marker(last: str, wanted: Json | None) -> str:
+    """Opaque to clients. It carries the filter on, as filter and marker exclude each other."""
+    return base64.urlsafe_b64encode(json.dumps([last, wanted]).encode()).decode()
+
+
+def _position(marker: str) -> tuple[str, Json | None]:
+    try:
+        last, wanted = json.loads(base64.urlsafe_b64decode(marker))
+    except ValueError:
+        raise ApiError(400, "INVALID_ARGUMENT", "The marker is not one of this server's") from None
+    return str(last), wanted
+
+
+def _filter(wanted: Json) -> Callable[[Permission], bool]:
+    """All conditions that are named must hold."""
+    objects = _optional(wanted, "objects", list)
+    principals = _optional(wanted, "principals", list)
+    roles = _optional(wanted, "roles", list)
+    propagating = _optional(wanted, "is_propagating", bool)
+    targets = None if objects is None else [_object(item) for item in objects]
+    keys = None if principals is None else [_principal(item).key() for item in principals]
+
+    def matches(permission: Permission) -> bool:
+        return (
+            (targets is None or permission.object in targets)
+            and (keys is None or permission.principal.key() in keys)
+            and (roles is None or permission.role in roles)
+            and (propagating is None or permission.propagating == propagating)
+        )
+
+    return matches
+
+
+# Bodies
+
+
+def _wanted(body: Json) -> Permission:
+    target = _object(_required(body, "object", dict))
+    if target not in (GLOBAL, ROOT_FOLDER):
+        raise ApiError(400, "INVALID_ARGUMENT", "The object does not exist")
+    principal = _principal(_required(body, "principal", dict))
+    return Permission(principal, _required(body, "role", str), _required(body, "propagating", bool), target)
+
+
+def _info(permission: Permission) -> Json:
+    principal = permission.principal
+    return {
+        "object": {"type": permission.object[0], "id": permission.object[1]},
+        "principal": {"type": principal.type, "name": principal.name, "domain": principal.domain},
+        "role": permission.role,
+        "propagating": permission.propagating,
+    }
+
+
+def _object(item: Any) -> tuple[str, str]:
+    item = _structure(item)
+    return _required(item, "type", str), _required(item, "id", str)
+
+
+def _principal(item: Any) -> Principal:
+    item = _structure(item)
+    kind: Kind | None = {"USER": "USER", "GROUP": "GROUP"}.get(_required(item, "type", str))  # type: ignore[assignment]
+    if kind is None:
+        raise ApiError(400, "INVALID_ARGUMENT", "The principal's type is neither USER nor GROUP")
+    return Principal(kind, _required(item, "name", str), _optional(item, "domain", str) or LOCAL_OS)
+
+
+def _body() -> Json:
+    if request.mimetype != "application/json":
+        raise ApiError(415, "INVALID_REQUEST", "The body is not application/json")
+    try:
+        return _structure(json.loads(request.get_data()))
+    except ValueError:
+        raise ApiError(400, "INVALID_ARGUMENT", "The body is not JSON") from None
+
+
+def _structure(item: Any) -> Json:
+    if not isinstance(item, dict):
+        raise ApiError(400, "INVALID_ARGUMENT", "A structure was expected")
+    return item
+
+
+def _privileges(body: Json) -> list[str] | None:
+    names = _optional(body, "privileges", list)
+    if names is not None and not all(isinstance(name, str) for name in names):
+        raise ApiError(400, "INVALID_ARGUMENT", "privileges is not a list of names")
+    return names
+
+
+def _optional(body: Json, name: str, kind: type[T]) -> T | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ApiError(400, "INVALID_ARGUMENT", f"{name} has a wrong type")
+    return value
+
+
+def _required(body: Json, name: str, kind: type[T]) -> T:
+    value = _optional(body, name, kind)
+    if value is None:
+        raise ApiError(400, "INVALID_ARGUMENT", f"{name} is missing")
+    return value

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collection's own playbooks, by their names."""
+
+from __future__ import annotations
+
+from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance
+from system.playbook import NAMESPACE, Playbooks
+
+MUFFIN = {"username": "muffin", "given_name": "Muffin", "family_name": "Muffinson", "email": "muffin@example.org"}
+
+
+def names(appliance: Appliance) -> list[str]:
+    return [user["userName"] for user in appliance.broker.users]
+
+
+def test_every_playbook_passes_its_syntax_check(playbooks: Playbooks) -> None:
+    for name in ("provision", "list", "delete", "step_by_step"):
+        playbooks.run(f"{NAMESPACE}.{name}", "--syntax-check").went_well()
+
+
+def test_provision_list_and_delete(playbooks: Playbooks, appliance: Appliance) -> None:
+    host = "appliance"
+    variables = {**playbooks.variables, "identity_broker_hosts": host}
+    appliance.add_user("crumpet@lab.example.org", PEOPLE["crumpet"], domain=DEFAULT_DOMAIN)
+    appliance.login("muffin")
+    playbooks.run(f"{NAMESPACE}.provision", variables={**variables, "federated_users_users": [MUFFIN]}).went_well()
+    assert appliance.login("muffin").allowed
+
+    run = playbooks.run(f"{NAMESPACE}.list", variables=variables).went_well()
+    assert [user["username"] for user in run.of("scim_user_info")[0].result["users"]] == [
+        "crumpet@lab.example.org",
+        "muffin@lab.example.org",
+    ]
+    assert PEOPLE["muffin"] in run.stdout
+    assert run.recap(host)["changed"] == 0
+
+    delete = {**variables, "federated_users_delete": ["muffin", "nobody"]}
+    dry = playbooks.run(f"{NAMESPACE}.delete", "--check", "--diff", variables=delete).went_well()
+    assert dry.recap(host)["changed"] == 1
+    assert names(appliance) == ["crumpet@lab.example.org", "muffin@lab.example.org"]
+    playbooks.run(f"{NAMESPACE}.delete", variables=delete).went_well()
+    assert names(appliance) == ["crumpet@lab.example.org"]
+    again = playbooks.run(f"{NAMESPACE}.delete", variables=delete).went_well()
+    assert again.recap(host)["changed"] == 0
+
+
+def test_delete_needs_names(playbooks: Playbooks, appliance: Appliance) -> None:
+    run = playbooks.run(f"{NAMESPACE}.delete", variables=playbooks.variables)
+    assert run.code != 0
+    assert "federated_users_delete" in run.output
+    assert appliance.writes() == []
+
+
+def test_a_name_to_delete_is_no_list_of_letters(playbooks: Playbooks, appliance: Appliance) -> None:
+    """C(-e federated_users_delete=crumpet) is a text: whatever becomes of it, nobody called c is deleted for it."""
+    appliance.add_user("crumpet@lab.example.org", PEOPLE["crumpet"], domain=DEFAULT_DOMAIN)
+    appliance.add_user("c@lab.example.org", "id-of-c", domain=DEFAULT_DOMAIN)
+    said = ("-e", "federated_users_delete=crumpet")
+    run = playbooks.run(f"{NAMESPACE}.delete", *said, variables=playbooks.variables)
+    assert "c@lab.example.org" in names(appliance)
+    # Either the one who was named, or an error; never a success that did something else.
+    assert run.code != 0 or names(appliance) == ["c@lab.example.org"]
+
+
+def test_step_by_step_with_a_chosen_external_id(playbooks: Playbooks, appliance: Appliance) -> None:
+    appliance.login("muffin")
+    variables = {**playbooks.variables, "federated_users_users": [MUFFIN]}
+    chosen = ("-e", f"step_by_step_external_id={PEOPLE['muffin']}")
+    playbooks.run(f"{NAMESPACE}.step_by_step", "--check", *chosen, variables=variables).went_well()
+    assert (appliance.writes(), appliance.mintings()) == ([], [])
+
+    run = playbooks.run(f"{NAMESPACE}.step_by_step", *chosen, variables=variables).went_well()
+    assert run.own == ["externalid_fact", "broker_provider_info", "sync_token", "scim_user"]
+    assert [attempt["external_id"] for attempt in run.of("externalid_fact")[0].result["attempts"]] == [PEOPLE["muffin"]]
+    assert appliance.login("muffin").allowed
+    assert len(appliance.mintings()) == 1
+    again = playbooks.run(f"{NAMESPACE}.step_by_step", *chosen, variables=variables).went_well()
+    assert again.of("scim_user")[0].result["operation"] == "none"
+
+
+def test_step_by_step_asks_and_takes_no_empty_answer(playbooks: Playbooks, appliance: Appliance) -> None:
+    appliance.login("muffin")
+    run = playbooks.run(
+        f"{NAMESPACE}.step_by_step", variables={**playbooks.variables, "federated_users_users": [MUFFIN]}
+    )
+    assert run.code != 0
+    assert "external_id" in run.failure.message
+    assert appliance.broker.users == []
