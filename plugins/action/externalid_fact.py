@@ -30,13 +30,13 @@ LONGEST_WAIT = 3600
 
 SSH_WAYS_OUT = (
     (
+        "REMOTE HOST IDENTIFICATION HAS CHANGED",
+        "Its host key is another than before. Find out why before you replace it in known_hosts.",
+    ),
+    (
         "Host key verification failed",
         "Its host key is not known. Read it with: ssh-keyscan HOST, compare its fingerprint with the one that the "
         "appliance's console shows, and only then add it to known_hosts.",
-    ),
-    (
-        "REMOTE HOST IDENTIFICATION HAS CHANGED",
-        "Its host key is another than before. Find out why before you replace it in known_hosts.",
     ),
     (
         "Permission denied",

@@ -5,7 +5,51 @@
 
 from __future__ import annotations
 
-_CONNECTION = r"""
+_LOGIN = """\
+  username:
+    description:
+      - Who logs in to vCenter's API, such as V(administrator@vsphere.local).
+      - The privilege C(VcIdentityProviders.Manage) is needed.
+      - If not set, the environment variable E(VMWARE_USER) is used.
+    type: str
+  password:
+    description:
+      - The password. It is tried once.
+      - If not set, the environment variable E(VMWARE_PASSWORD) is used.
+    type: str
+"""
+
+_PREFIXED_LOGIN = """\
+  vcenter_username:
+    description:
+      - Who logs in to vCenter's API, such as V(administrator@vsphere.local). It is spelt
+        so here because O(username) is the user in the broker.
+      - The privilege C(VcIdentityProviders.Manage) is needed.
+      - If not set, the environment variable E(VMWARE_USER) is used.
+    type: str
+  vcenter_password:
+    description:
+      - The password. It is tried once.
+      - If not set, the environment variable E(VMWARE_PASSWORD) is used.
+    type: str
+    aliases: [password]
+"""
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  username:
+    description:
+      - Who logs in to vCenter's API, such as V(administrator@vsphere.local).
+      - The privilege C(VcIdentityProviders.Manage) is needed.
+      - If not set, the environment variable E(VMWARE_USER) is used.
+    type: str
+  password:
+    description:
+      - The password. It is tried once.
+      - If not set, the environment variable E(VMWARE_PASSWORD) is used.
+    type: str
   hostname:
     description:
       - The vCenter Server Appliance's fully qualified domain name (its primary network identifier).
@@ -45,39 +89,6 @@ requirements:
   - requests (on the host that runs the module, usually the control node)
 """
 
-_LOGIN = r"""
-  username:
-    description:
-      - Who logs in to vCenter's API, such as V(administrator@vsphere.local).
-      - The privilege C(VcIdentityProviders.Manage) is needed.
-      - If not set, the environment variable E(VMWARE_USER) is used.
-    type: str
-  password:
-    description:
-      - The password. It is tried once.
-      - If not set, the environment variable E(VMWARE_PASSWORD) is used.
-    type: str
-"""
 
-_PREFIXED_LOGIN = r"""
-  vcenter_username:
-    description:
-      - Who logs in to vCenter's API, such as V(administrator@vsphere.local). It is spelt
-        so here because O(username) is the user in the broker.
-      - The privilege C(VcIdentityProviders.Manage) is needed.
-      - If not set, the environment variable E(VMWARE_USER) is used.
-    type: str
-  vcenter_password:
-    description:
-      - The password. It is tried once.
-      - If not set, the environment variable E(VMWARE_PASSWORD) is used.
-    type: str
-    aliases: [password]
-"""
-
-
-class ModuleDocFragment:
-    DOCUMENTATION = f"options:{_LOGIN.rstrip()}{_CONNECTION}"
-
-    # For modules whose own option is called username.
-    PREFIXED = f"options:{_PREFIXED_LOGIN.rstrip()}{_CONNECTION}"
+# For modules whose own option is called username.
+ModuleDocFragment.PREFIXED = ModuleDocFragment.DOCUMENTATION.replace(_LOGIN, _PREFIXED_LOGIN)

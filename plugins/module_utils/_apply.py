@@ -101,13 +101,14 @@ def _written(
     standing: Mapping[str, Mapping[str, Any]],
     pause: Callable[[float], None],
 ) -> ScimClient:
-    try:
-        _write(operation, client, standing, pause)
-    except UnauthenticatedError as refusal:
-        # A 401 means that nothing was done, so the same may be sent again.
-        client = access.renewed(refusal)
-        _write(operation, client, standing, pause)
-    return client
+    while True:
+        try:
+            _write(operation, client, standing, pause)
+        except UnauthenticatedError as refusal:
+            # A 401 means that nothing was done, so the same may be sent again; renewed() puts an end to it.
+            client = access.renewed(refusal)
+        else:
+            return client
 
 
 def _write(

@@ -43,12 +43,13 @@ class SyncToken:
 def read_providers(document: Any, tenant: str) -> list[Provider]:
     """Find every object with an C(idp), however the list is wrapped; other tenants' are left out."""
     found: dict[str, Provider] = {}
-    for entry in _entries(document):
+    entries = _entries(document)
+    for entry in entries:
         if str(entry.get("tenant_type") or tenant).casefold() != tenant.casefold():
             continue
         provider = Provider(entry["idp"], _first_text(entry, _NAMES), _domains(entry))
         found.setdefault(provider.id, provider)
-    if not found and not _is_empty_list(document):
+    if not entries and not _is_empty_list(document):
         raise ValueError(f"no identity provider id in an answer with {describe(document)}")
     return list(found.values())
 

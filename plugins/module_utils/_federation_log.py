@@ -248,8 +248,11 @@ def _time(stamp: str) -> datetime | None:
 
 
 def _address(text: str | None) -> bool:
+    # A zone (RFC 4007), which may hold anything, has no place in the address of somebody elsewhere.
+    if not text or "%" in text:
+        return False
     try:
-        ipaddress.ip_address(text or "")
+        ipaddress.ip_address(text)
     except ValueError:
         return False
     return True
@@ -266,13 +269,18 @@ def attempt_from_result(item: Any) -> LoginAttempt:
     for key in ("timestamp", "context_id", "outcome"):
         if not isinstance(item.get(key), str):
             raise ValueError(f"{key} is missing")
+    try:
+        timestamp = datetime.fromisoformat(item["timestamp"]).replace(tzinfo=None)
+    except ValueError:
+        raise ValueError("timestamp is no time") from None
+    for key in ("external_id", "reason", "source_ip"):
+        if item.get(key) is not None and not isinstance(item[key], str):
+            raise ValueError(f"{key} is not a string")
     external_id, domains = item.get("external_id"), item.get("domains")
-    if external_id is not None and not isinstance(external_id, str):
-        raise ValueError("external_id is not a string")
     if not isinstance(domains, list) or not all(isinstance(domain, str) for domain in domains):
         raise ValueError("domains is not a list of strings")
     return LoginAttempt(
-        timestamp=datetime.fromisoformat(item["timestamp"]).replace(tzinfo=None),
+        timestamp=timestamp,
         context_id=item["context_id"],
         external_id=external_id,
         domains=tuple(domains),

@@ -9,6 +9,7 @@ import json
 import ssl
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,9 @@ class HttpClient:
         if validate_certs:
             # A path, since True would let REQUESTS_CA_BUNDLE replace it.
             self._verify = ca_path or certifi.where()
+        else:
+            # The module warns once, in its own words.
+            warnings.filterwarnings("ignore", message="Unverified HTTPS request")
 
         class Adapter(HTTPAdapter):
             def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:

@@ -109,15 +109,16 @@ class VcenterClient:
         return f"/api/vcenter/identity/broker/tenants/{quote(self._tenant, safe='')}/{path}"
 
     def _call(self, method: str, path: str, attempted: str, *, in_check_mode: bool = False) -> Any:
+        self.log_in()
         try:
             return self._authorized(method, path, attempted, in_check_mode)
         except UnauthenticatedError:
             # Idle or absolute end of the session in the midst of a run: once more with a new one.
             self._session = None
+            self.log_in()
             return self._authorized(method, path, attempted, in_check_mode)
 
     def _authorized(self, method: str, path: str, attempted: str, in_check_mode: bool) -> Any:
-        self.log_in()
         return self._http.request(
             method,
             self._root + path,

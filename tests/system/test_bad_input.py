@@ -39,7 +39,7 @@ def has(message: str, *parts: str) -> None:
 
 @pytest.mark.parametrize("module", ["scim_users", "broker_provider_info", "sync_token"])
 def test_a_wrong_password_is_tried_once(modules: Modules, appliance: Appliance, module: str) -> None:
-    message = refusal(modules, module, password="wrong")
+    message = refusal(modules, module, password="not-the-password")
     has(message, "log in as administrator@vsphere.local", "localhost", "401", "the user name or password is wrong")
     assert [(seen.method, seen.path) for seen in appliance.requests] == [("POST", "/api/session")]
 
@@ -159,7 +159,9 @@ def test_token_files_that_cannot_be_used(modules: Modules, appliance: Appliance,
     file.write_bytes(b"\xff\xfe")
     has(refusal(modules, token_file=str(file)), str(file), "no text")
     has(refusal(modules, token_file=str(tmp_path)), "token_file", str(tmp_path), "cannot be read")
-    has(refusal(modules, token_file=str(tmp_path / "none/token")), "token_file", str(tmp_path / "none"), "Make it first")
+    has(
+        refusal(modules, token_file=str(tmp_path / "none/token")), "token_file", str(tmp_path / "none"), "Make it first"
+    )
     assert appliance.mintings() == []
 
 

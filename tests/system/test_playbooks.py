@@ -52,6 +52,16 @@ def test_delete_needs_names(playbooks: Playbooks, appliance: Appliance) -> None:
     assert appliance.writes() == []
 
 
+def test_delete_only_deletes(playbooks: Playbooks, appliance: Appliance) -> None:
+    """Whoever keeps users and connection in one file, given with -e, does not provision them by deleting one."""
+    appliance.add_user("crumpet@lab.example.org", PEOPLE["crumpet"], domain=DEFAULT_DOMAIN)
+    users = [{"username": "scone", "external_id": PEOPLE["scone"]}]
+    variables = {**playbooks.variables, "federated_users_users": users, "federated_users_delete": ["crumpet"]}
+    run = playbooks.run(f"{NAMESPACE}.delete", variables=variables)
+    assert not [seen for seen in appliance.writes() if seen.method != "DELETE"]
+    assert run.code != 0 or names(appliance) == []
+
+
 def test_a_name_to_delete_is_no_list_of_letters(playbooks: Playbooks, appliance: Appliance) -> None:
     """C(-e federated_users_delete=crumpet) is a text: whatever becomes of it, nobody called c is deleted for it."""
     appliance.add_user("crumpet@lab.example.org", PEOPLE["crumpet"], domain=DEFAULT_DOMAIN)

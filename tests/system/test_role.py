@@ -104,9 +104,7 @@ def test_become_of_the_play_does_not_reach_the_api(playbooks: Playbooks, applian
 
 
 @pytest.mark.parametrize("host", ["localhost", "appliance"])
-def test_each_host_keeps_its_own_connection_and_python(
-    playbooks: Playbooks, appliance: Appliance, host: str
-) -> None:
+def test_each_host_keeps_its_own_connection_and_python(playbooks: Playbooks, appliance: Appliance, host: str) -> None:
     """The log is read over SSH where no Python is needed, the API is called from here with the Python of Ansible."""
     playbooks.hosts["localhost"]["ansible_python_interpreter"] = "/nonexistent/python"
     appliance.login("muffin")

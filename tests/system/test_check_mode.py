@@ -1,0 +1,136 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Check mode sends nothing that changes anything, and predicts what the run will do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from simulator import DEFAULT_DOMAIN, Appliance
+from system.playbook import COLLECTION, Json, Modules, Playbooks
+
+# The whole list of what check mode may send besides GET.
+HARMLESS = {("POST", "/api/session"), ("DELETE", "/api/session")}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task that would change something, if it can at all."""
+
+    module: str
+    options: Json = field(default_factory=dict)
+    changes: bool = True
+
+
+def user(module: str, **options: Any) -> Case:
+    """The same for one user and for many."""
+    changes = options.pop("changes", True)
+    if module == "scim_users":
+        return Case(module, {"users": [options], "domain": DEFAULT_DOMAIN}, changes)
+    return Case(module, {**options, "domain": DEFAULT_DOMAIN}, changes)
+
+
+CASES: dict[str, Case] = {
+    "info: providers": Case("broker_provider_info", changes=False),
+    "info: users": Case("scim_user_info", changes=False),
+    "token: mint": Case("sync_token"),
+    "token: force": Case("sync_token", {"force": True}),
+}
+for _module in ("scim_user", "scim_users"):
+    CASES |= {
+        f"{_module}: create": user(_module, username="new", external_id="id-new", given_name="New"),
+        f"{_module}: create bare": user(_module, username="new", external_id="id-new", username_format="bare"),
+        f"{_module}: update": user(_module, username="pie", given_name="Other", email="", active=False),
+        f"{_module}: rename": user(_module, username="cake", external_id="id-pie", rename=True),
+        f"{_module}: recreate": user(_module, username="pie", external_id="id-new", recreate=True),
+        f"{_module}: delete": user(_module, username="pie", state="absent"),
+        f"{_module}: nothing": user(_module, username="pie", external_id="id-pie", changes=False),
+        f"{_module}: nothing there": user(_module, username="nobody", state="absent", changes=False),
+    }
+
+
+def prepared(appliance: Appliance) -> None:
+    appliance.reset()
+    appliance.add_user("pie@lab.example.org", "id-pie", domain=DEFAULT_DOMAIN, given_name="Pie", email="p@example.org")
+    appliance.mint()
+
+
+def only_harmless(appliance: Appliance) -> None:
+    sent = {(seen.method, seen.path) for seen in appliance.requests if seen.method != "GET"}
+    assert sent == HARMLESS
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_check_mode_changes_nothing_and_tells_the_truth(modules: Modules, appliance: Appliance, name: str) -> None:
+    case = CASES[name]
+    prepared(appliance)
+    users, token = appliance.broker.users, appliance.current_sync_token
+    dry = modules.well(case.module, check=True, **case.options)
+    only_harmless(appliance)
+    assert (appliance.broker.users, appliance.current_sync_token) == (users, token)
+    assert appliance.state.sessions == {}
+
+    appliance.clear_requests()
+    real = modules.well(case.module, **case.options)
+    assert dry["changed"] == real["changed"] == case.changes
+    assert dry.get("diff") == real.get("diff")
+    assert dry.get("operation") == real.get("operation")
+    assert dry.keys() == real.keys()
+    assert appliance.state.sessions == {}
+    assert bool(appliance.writes() or appliance.mintings()) == case.changes
+    if not case.changes:
+        only_harmless(appliance)
+
+    again = modules.well(case.module, **case.options)
+    assert again["changed"] == (case.module == "sync_token")
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.module == "scim_users"])
+def test_the_token_law_holds_in_check_mode(modules: Modules, appliance: Appliance, name: str) -> None:
+    """Where the broker refuses the read token, check mode would rather fail than revoke another's token."""
+    prepared(appliance)
+    appliance.switches.read_token = "refused_401"
+    modules.failed("scim_users", check=True, **CASES[name].options)
+    only_harmless(appliance)
+    # Unless told that it may: then one token is minted, and that is all.
+    modules.well("scim_users", check=True, check_mode_mint=True, **CASES[name].options)
+    assert (len(appliance.mintings()), appliance.writes()) == (1, [])
+
+
+def test_the_log_is_read_in_check_mode_too(playbooks: Playbooks, appliance: Appliance) -> None:
+    appliance.login("muffin")
+    text, about = appliance.log_path.read_bytes(), appliance.log_path.stat()
+    run = playbooks.read_log({}, arguments=["--check"]).went_well()
+    assert len(run.results[0].result["attempts"]) == 1
+    assert run.results[0].result["changed"] is False
+    after = appliance.log_path.stat()
+    assert (appliance.log_path.read_bytes(), after.st_mtime_ns, after.st_ino) == (text, about.st_mtime_ns, about.st_ino)
+    assert [path.name for path in appliance.log_path.parent.iterdir()] == [appliance.log_path.name]
+    assert appliance.requests == []
+
+
+def test_the_role_in_check_mode(playbooks: Playbooks, appliance: Appliance) -> None:
+    prepared(appliance)
+    appliance.login("muffin")
+    users = [
+        {"username": "muffin", "given_name": "Muffin"},
+        {"username": "new", "external_id": "id-new"},
+        {"username": "pie", "state": "absent"},
+    ]
+    before = appliance.broker.users
+    run = playbooks.role(users, "--check", "--diff").went_well()
+    only_harmless(appliance)
+    assert appliance.broker.users == before
+    assert run.recap("localhost")["changed"] == 2
+
+
+HELD: dict[str, Callable[..., None]] = {"externalid_fact": test_the_log_is_read_in_check_mode_too}
+
+
+def test_every_module_has_a_case_here() -> None:
+    modules = {path.stem for path in (COLLECTION / "plugins/modules").glob("*.py")} - {"__init__"}
+    actions = {path.stem for path in (COLLECTION / "plugins/action").glob("*.py")} - {"__init__"}
+    assert modules | actions == {case.module for case in CASES.values()} | HELD.keys()

@@ -1,0 +1,213 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No password, session or token is ever shown: not at -vvvv, in a log, a fact cache, a callback or a process list."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, Fault
+from system.playbook import NAMESPACE, Json, Modules, Playbooks, Run
+
+MUFFIN = {"username": "muffin", "given_name": "Muffin"}
+LOUD = ("-vvvv", "--diff")
+# What the tests themselves hand in: the inventory and the variables of the user, and the kept token.
+GIVEN = ("inventory", "plays", "variables", "token")
+
+
+class ProcessList(threading.Thread):
+    """What everybody on the machine can see of the commands that run."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.seen: set[bytes] = set()
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.wait(0.01):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):
+                    self.seen.add(path.read_bytes())
+
+
+class Watched(Playbooks):
+    """Runs playbooks as talkative as can be, and looks at all that comes of it."""
+
+    def __init__(self, folder: Path, appliance: Appliance) -> None:
+        super().__init__(folder, appliance)
+        self.said: list[str] = []
+        self.environment |= {
+            "ANSIBLE_LOG_PATH": str(folder / "ansible.log"),
+            "ANSIBLE_LOG_VERBOSITY": "4",
+            "ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile",
+            "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder / "facts"),
+        }
+
+    def run(self, playbook: str | list[Json], *arguments: str, **options: Any) -> Run:
+        run = super().run(playbook, *LOUD, *arguments, **options)
+        self.said.append(run.output)
+        return run
+
+    def leaks(self, *more: str) -> list[str]:
+        """Where a secret was found; never the secret."""
+        appliance = self.appliance
+        secrets = {*appliance.all_secrets(), *more}
+        secrets |= {base64.b64encode(secret.encode()).decode() for secret in secrets}
+        found = [f"output {number}" for number, text in enumerate(self.said) if any(s in text for s in secrets)]
+        for path in self.folder.rglob("*"):
+            if path.is_file() and not path.name.startswith(GIVEN):
+                text = path.read_text(errors="replace")
+                found += [str(path)] if any(secret in text for secret in secrets) else []
+        return found
+
+
+@pytest.fixture
+def watched(tmp_path: Path, appliance: Appliance) -> Iterator[Watched]:
+    runner = Watched(tmp_path, appliance)
+    yield runner
+    runner.close()
+
+
+@contextmanager
+def process_list() -> Iterator[ProcessList]:
+    processes = ProcessList()
+    processes.start()
+    yield processes
+    processes.ended.set()
+    processes.join()
+
+
+def test_the_playbooks_tell_no_secret(watched: Watched, appliance: Appliance, tmp_path: Path) -> None:
+    appliance.login("muffin")
+    variables = {
+        **watched.variables,
+        "federated_users_users": [MUFFIN],
+        "federated_users_token_file": str(tmp_path / "token"),
+        "step_by_step_external_id": PEOPLE["muffin"],
+    }
+    with process_list() as processes:
+        watched.run(f"{NAMESPACE}.provision", "--check", variables=variables).went_well()
+        watched.run(f"{NAMESPACE}.provision", variables=variables).went_well()
+        watched.run(f"{NAMESPACE}.list", variables=variables).went_well()
+        watched.run(f"{NAMESPACE}.step_by_step", variables=variables).went_well()
+        watched.run(f"{NAMESPACE}.delete", variables={**variables, "federated_users_delete": ["muffin"]}).went_well()
+    assert len(appliance.mintings()) == 3
+    assert len(appliance.all_secrets()) > 8
+    assert watched.leaks() == []
+    assert (tmp_path / "ansible.log").stat().st_size > 10_000
+    assert list((tmp_path / "facts").iterdir())
+    commands = b"\n".join(processes.seen)
+    assert b"ansible-playbook" in commands
+    assert not [secret for secret in appliance.all_secrets() if secret.encode() in commands]
+
+
+def test_modules_tell_no_secret_either(watched: Watched, appliance: Appliance, tmp_path: Path) -> None:
+    """Each in a task of its own; only sync_token hands its token out, and says no_log."""
+    connection = {
+        "hostname": "localhost",
+        "port": appliance.https_port,
+        "password": appliance.password,
+        "ca_path": str(appliance.ca_file),
+    }
+    plain, prefixed = ({**connection, name: appliance.username} for name in ("username", "vcenter_username"))
+    given = {"token": "{{ sync.token }}", "scim_url": "{{ sync.scim_url }}", "ca_path": str(appliance.ca_file)}
+    user = {**MUFFIN, "external_id": "id-of-muffin", "domain": DEFAULT_DOMAIN}
+    tasks = [
+        {f"{NAMESPACE}.broker_provider_info": plain, "register": "seen"},
+        {f"{NAMESPACE}.sync_token": plain, "no_log": True, "register": "sync"},
+        {f"{NAMESPACE}.scim_user": {**given, **user}, "register": "seen"},
+        {f"{NAMESPACE}.scim_user": {**given, **user, "given_name": "New"}, "register": "seen"},
+        {f"{NAMESPACE}.scim_user_info": given, "register": "seen"},
+        {f"{NAMESPACE}.scim_user_info": prefixed, "register": "seen"},
+        {f"{NAMESPACE}.scim_users": {**plain, "users": [{**user, "state": "absent"}]}, "register": "seen"},
+        {"ansible.builtin.set_fact": {"kept": "{{ seen }}", "cacheable": True}},
+        {"ansible.builtin.debug": {"var": "seen"}},
+        {"ansible.builtin.debug": {"msg": "{{ sync.expires_at }}"}},
+    ]
+    for task in tasks:
+        task.setdefault("name", "a task")
+    watched.tasks(*tasks).went_well()
+    assert len(appliance.mintings()) == 2
+    assert watched.leaks() == []
+
+
+@pytest.mark.parametrize(
+    ("match", "kind"),
+    [
+        ("POST ^/api/session$", "html"),
+        ("GET /admin-client$", "wrong_json"),
+        ("GET /Users", "truncated"),
+        ("POST /sync-client", "wrong_json"),
+        ("POST /Users$", "expire_token"),
+    ],
+)
+def test_failures_tell_no_secret(watched: Watched, appliance: Appliance, match: str, kind: Any) -> None:
+    appliance.switches.faults = [Fault(match=match, kind=kind, times=99)]
+    run = watched.role([{**MUFFIN, "external_id": "id-of-muffin"}])
+    assert run.code != 0
+    assert "Traceback" not in run.output
+    assert watched.leaks() == []
+
+
+def test_refused_credentials_are_not_shown(watched: Watched, appliance: Appliance) -> None:
+    basic = base64.b64encode(f"{appliance.username}:not-the-password".encode()).decode()
+    assert watched.role([{**MUFFIN, "external_id": "x"}], password="not-the-password").code != 0
+    token = appliance.mint()
+    appliance.mint()
+    assert watched.role([{**MUFFIN, "external_id": "x"}], token=token, scim_url=appliance.scim_url).code != 0
+    assert watched.leaks("not-the-password", basic, token) == []
+
+
+# Without a playbook
+
+
+def test_sync_token_returns_its_token_and_nothing_else(modules: Modules, appliance: Appliance) -> None:
+    result = modules.well("sync_token")
+    token = appliance.current_sync_token
+    assert result.pop("token") == token
+    assert not [secret for secret in appliance.all_secrets() if secret in str(result)]
+    kept = modules.well("sync_token", current_token=token)
+    assert (kept["changed"], kept.pop("token")) == (False, token)
+    assert not [secret for secret in appliance.all_secrets() if secret in str(kept)]
+    assert len(appliance.mintings()) == 1
+
+
+def test_the_connection_from_the_environment(modules: Modules, appliance: Appliance) -> None:
+    environment = {
+        "VMWARE_HOST": "localhost",
+        "VMWARE_PORT": str(appliance.https_port),
+        "VMWARE_USER": appliance.username,
+        "VMWARE_PASSWORD": appliance.password,
+        "VMWARE_CA_PATH": str(appliance.ca_file),
+    }
+    none: Json = dict.fromkeys(("hostname", "port", "username", "password", "ca_path"))
+    names = ("hostname", "port", "vcenter_username", "vcenter_password", "ca_path")
+    prefixed: Json = dict.fromkeys(names)
+    user = {"username": "muffin", "external_id": "x", "domain": DEFAULT_DOMAIN}
+    results = [
+        modules.well("broker_provider_info", environment=environment, **none),
+        modules.well("scim_users", environment=environment, users=[user], **none),
+        modules.well("scim_user", environment=environment, **{**prefixed, **user}),
+        modules.well("scim_user_info", environment=environment, **prefixed),
+        modules.well("broker_provider_info", environment={**environment, "VMWARE_VALIDATE_CERTS": "true"}, **none),
+    ]
+    assert not [secret for secret in appliance.all_secrets() if secret in str(results)]
+    message = modules.failed("broker_provider_info", environment={**environment, "VMWARE_PASSWORD": "nope"}, **none)
+    assert "401" in message
+
+
+def test_a_kept_token_is_for_its_owner_only(modules: Modules, appliance: Appliance, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    user = {"username": "muffin", "external_id": "x"}
+    result = modules.well("scim_users", users=[user], domain=DEFAULT_DOMAIN, token_file=str(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert appliance.current_sync_token in file.read_text()
+    assert not [secret for secret in appliance.all_secrets() if secret in str(result)]
+    assert [path.name for path in tmp_path.iterdir() if "token" in path.name] == ["token"]
