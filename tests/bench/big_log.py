@@ -47,7 +47,7 @@ def measure(folder: str) -> Iterator[Figure]:
         for part in range(SIZE >> 26):
             at = now - timedelta(days=2) * (1 - (part + 1) / ((SIZE >> 26) + 1))
             log.fill(1 << 26, at, at)
-            for _ in range(64):
+            for _time in range(64):
                 run.appliance.login("crumpet", at=at)
         subprocess.run(["cat", str(log.path)], stdout=subprocess.DEVNULL, check=True)
         yield from _case(run, "attempt at the file's beginning", {}, 1.2, found=1)
@@ -61,7 +61,7 @@ def measure(folder: str) -> Iterator[Figure]:
 
 
 def _case(run: Bench, name: str, options: dict[str, Any], limit: float, *, found: int) -> Iterator[Figure]:
-    runs = [run.play(_play(run, options, found)) for _ in range(REPEATS)]
+    runs = [run.play(_play(run, options, found)) for _time in range(REPEATS)]
     ours = median(each.tasks["ours"] for each in runs)
     seed = median(each.tasks["seed"] for each in runs)
     yield Figure(name, ours / seed, limit, of=f"({ours:.2f} s against {seed:.2f} s)")
@@ -98,8 +98,8 @@ def _memory(run: Bench) -> Figure:
     idle = json.dumps(
         [{"hosts": "appliance", "gather_facts": False, "tasks": [{"name": "connect", "ansible.builtin.raw": "true"}]}]
     )
-    without = median(run.play(idle).peak_mib for _ in range(REPEATS))
+    without = median(run.play(idle).peak_mib for _time in range(REPEATS))
     task = {"name": "ours", "homelab.identity_broker.externalid_fact": {"log_path": path}}
     reading = json.dumps([{"hosts": "appliance", "gather_facts": False, "tasks": [task]}])
-    with_it = median(run.play(reading).peak_mib for _ in range(REPEATS))
+    with_it = median(run.play(reading).peak_mib for _time in range(REPEATS))
     return Figure("memory on the control node", max(0.0, with_it - without), 32, "MiB", f"({without:.0f} MiB without)")

@@ -19,11 +19,11 @@ MUFFIN: dict[str, object] = {"federated_users_users": [{"username": "muffin", "g
 def measure(folder: str) -> Iterator[Figure]:
     with bench(folder) as run:
         run.play(EMPTY)
-        empty = median(run.play(EMPTY).seconds for _ in range(REPEATS))
+        empty = median(run.play(EMPTY).seconds for _time in range(REPEATS))
         of = f"(an empty play takes {empty:.2f} s)"
-        from_log = median(_from_log(run) for _ in range(REPEATS))
+        from_log = median(_from_log(run) for _time in range(REPEATS))
         yield Figure("one user from the log", from_log / empty, 6, of=of)
-        right = median(run.play(ROLE, MUFFIN).seconds for _ in range(REPEATS))
+        right = median(run.play(ROLE, MUFFIN).seconds for _time in range(REPEATS))
         yield Figure("one user who is already right", right / empty, 3, of=of)
 
 

@@ -77,7 +77,7 @@ class Gate:
         due: Fault | None = None
         with self._state.lock:
             for fault in self._switches.faults:
-                wanted, _, pattern = fault.match.partition(" ")
+                wanted, _space, pattern = fault.match.partition(" ")
                 if wanted not in ("*", method) or not re.search(pattern, target):
                     continue
                 number = fault.seen

@@ -156,7 +156,7 @@ def envelope(rows: list[Any], page: Page, switches: Switches, render: Callable[[
 
 def forget(resource: Json, path: str, former: Json) -> None:
     """Puts back what stood there before, as a server does that ignores an attribute."""
-    head, _, tail = (path, "", "") if path in resource else path.partition(".")
+    head, _dot, tail = (path, "", "") if path in resource else path.partition(".")
     if tail:
         inner = resource.get(head)
         if isinstance(inner, dict) and tail in inner:
@@ -174,7 +174,7 @@ def _restore(holder: Json, name: str, former: Json) -> None:
 
 
 def change(resource: Json, path: str, value: Any) -> None:
-    head, _, tail = (path, "", "") if path in resource else path.partition(".")
+    head, _dot, tail = (path, "", "") if path in resource else path.partition(".")
     if tail:
         inner = resource.setdefault(head, {})
         inner[tail] = value

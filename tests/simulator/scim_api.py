@@ -28,7 +28,7 @@ class _Door:
         self._switches = switches
 
     def token(self, tenant: str) -> Token:
-        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+        scheme, _space, value = request.headers.get("Authorization", "").partition(" ")
         known = self._state.token(value)
         allowed = scheme.lower() in SCHEMES[self._switches.auth_schemes]
         refused = self._switches.read_token

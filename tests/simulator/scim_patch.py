@@ -55,7 +55,7 @@ def _holder(resource: Json, path: str) -> tuple[Json, str]:
         if path.startswith(urn + ":"):
             return resource[urn], path[len(urn) + 1 :]
     if path.startswith("urn:"):
-        urn, _, name = path.rpartition(":")
+        urn, _colon, name = path.rpartition(":")
         return resource.setdefault(urn, {}), name
     head, dot, tail = path.partition(".")
     if dot:

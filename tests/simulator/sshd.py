@@ -60,7 +60,7 @@ class DebianSshd:
     def start(self) -> int:
         authorized = self._folder / "authorized_keys"
         authorized.write_text(f"{self.keys.client_public}\n")
-        for _ in range(5):
+        for _time in range(5):
             port = _free_port()
             if self._start(port):
                 self.keys.write_known_hosts(port)

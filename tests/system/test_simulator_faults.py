@@ -59,7 +59,7 @@ def test_writes_that_are_not_what_they_seem(appliance: Appliance, call: Caller) 
 
 def test_a_fault_strikes_the_request_it_names(appliance: Appliance, call: Caller) -> None:
     appliance.switches.faults = [Fault("GET /Users", "429", after=1, times=2, retry_after=3)]
-    statuses = [call.scim("GET", "/Users").status_code for _ in range(4)]
+    statuses = [call.scim("GET", "/Users").status_code for _time in range(4)]
     assert statuses == [200, 429, 429, 200]
     appliance.switches.faults = [Fault("* sync-client[?]action", "503", retry_after="a date")]
     assert call.scim("GET", "/Users").status_code == 200
@@ -98,7 +98,7 @@ def test_bodies_that_nobody_expects(
 
 def test_a_token_may_end_in_the_midst(appliance: Appliance, call: Caller) -> None:
     appliance.switches.faults = [Fault("GET /Users", "expire_token", after=1)]
-    statuses = [call.scim("GET", "/Users").status_code for _ in range(3)]
+    statuses = [call.scim("GET", "/Users").status_code for _time in range(3)]
     assert statuses == [200, 401, 401]
     assert appliance.current_sync_token is None
 

@@ -101,6 +101,7 @@ run_integration() {
 }
 
 mkdir -p "$OWN"
+alone "ansible-test-$COLUMN-$COMMAND"
 make_copy
 case $COMMAND in
 sanity | units | integration) "run_$COMMAND" "$@" ;;

@@ -32,6 +32,15 @@ logged() {
     return 1
 }
 
+# alone NAME: waits until no other run of this working tree does the same. Ends with this process.
+alone() {
+    mkdir -p "$CACHE/locks"
+    if command -v flock >/dev/null; then
+        exec 9>"$CACHE/locks/$1"
+        flock 9
+    fi
+}
+
 # checksum FILE...: one word for the contents of the files.
 checksum() { cat "$@" | cksum | tr ' ' '-'; }
 

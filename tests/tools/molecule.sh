@@ -5,6 +5,7 @@ set -euo pipefail
 # shellcheck source=tests/tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+alone molecule
 # Short, since a path to an SSH control socket must be.
 sockets=$(mktemp -d)
 trap 'rm -rf "$sockets"' EXIT

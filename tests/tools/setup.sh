@@ -68,7 +68,9 @@ PYTHON
     )
     script=$home/.ansible/test/cache/get_pip_${version//./_}.py
     wheel=$CACHE/wheels/pip-$version-py3-none-any.whl
-    # pip's own settings apply in that home as well.
+    # pip's settings apply in that home as well; only, what it says would hide what ansible-test says.
+    mkdir -p "$home/.pip"
+    printf '[install]\nquiet = 2\n' >"$home/.pip/pip.conf"
     if [ -f "${HOME:-}/.config/pip/pip.conf" ]; then
         mkdir -p "$home/.config/pip"
         ln -sf "$HOME/.config/pip/pip.conf" "$home/.config/pip/pip.conf"
@@ -87,7 +89,7 @@ import sys
 
 wheel = "$wheel"
 sys.path.insert(0, wheel)
-sys.argv = ["pip", "install", "--no-index", "--no-deps", wheel]
+sys.argv = ["pip", "install", "--quiet", "--no-index", "--no-deps", wheel]
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 PYTHON
 }
@@ -143,11 +145,7 @@ need_programs() {
 
 main() {
     local python next
-    mkdir -p "$CACHE"
-    if command -v flock >/dev/null; then
-        exec 9>"$CACHE/setup.lock"
-        flock 9
-    fi
+    alone setup
     need_programs ssh
     python=$(find_python 11 13 11 12 13) ||
         die "No Python 3.11, 3.12 or 3.13 that runs was found." \

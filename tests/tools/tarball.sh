@@ -7,6 +7,7 @@ set -euo pipefail
 PATH=$CACHE/venv/bin:$PATH
 OUT=$CACHE/dist
 INSTALLED=$OUT/collections/ansible_collections/homelab/identity_broker
+alone dist
 rm -rf "$OUT"
 mkdir -p "$OUT"
 
@@ -20,9 +21,11 @@ cd "$OUT"
 export ANSIBLE_COLLECTIONS_PATH=$OUT/collections
 ansible-galaxy collection install --offline --no-deps --collections-path "$OUT/collections" "$tarball"
 ansible-galaxy collection verify --offline --collections-path "$OUT/collections" homelab.identity_broker
+modules=()
 for module in "$INSTALLED"/plugins/modules/*.py; do
-    ansible-doc --type module "homelab.identity_broker.$(basename "$module" .py)" >/dev/null
+    modules+=("homelab.identity_broker.$(basename "$module" .py)")
 done
+ansible-doc --type module "${modules[@]}" >/dev/null
 for role in "$INSTALLED"/roles/*/; do
     if [ -d "$role" ]; then
         ansible-doc --type role "homelab.identity_broker.$(basename "$role")" | grep -q . ||

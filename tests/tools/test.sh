@@ -78,31 +78,37 @@ step() {
     fi
 }
 
-lint_steps() {
-    step ruff "ruff: check and format"
-    step mypy "mypy: strict"
-    step yamllint "yamllint"
-    step changelog "antsibull-changelog: lint"
-    step shellcheck "shellcheck: the scripts"
-    step ansible_lint "ansible-lint: profile production"
-    step docs "antsibull-docs: documentation of the collection"
-}
+# NAME|WHAT, in the order in which they begin: what tells soon first, then the long ones.
+LINTERS=(
+    "ruff|ruff: check and format"
+    "mypy|mypy: strict"
+    "yamllint|yamllint"
+    "changelog|antsibull-changelog: lint"
+    "shellcheck|shellcheck: the scripts"
+    "ansible_lint|ansible-lint: profile production"
+    "docs|antsibull-docs: documentation of the collection"
+)
+TESTS=(
+    "pytest_unit|pytest: units"
+    "pytest_system|pytest: system, against real servers"
+    "sanity_oldest|ansible-test sanity, oldest ansible-core"
+    "units_oldest|ansible-test units, oldest ansible-core"
+    "integration_oldest|ansible-test integration, oldest ansible-core"
+    "sanity_newest|ansible-test sanity, newest ansible-core"
+    "units_newest|ansible-test units, newest ansible-core"
+    "integration_newest|ansible-test integration, newest ansible-core"
+    "molecule|molecule: the role over SSH"
+    "tarball|collection: build, contents, installed copy"
+)
+STEPS=("${LINTERS[@]}")
+if ! $LINT_ONLY; then STEPS+=("${TESTS[@]}"); fi
 
-first_lane() {
-    lint_steps
-    step tarball "collection: build, contents, installed copy"
-    step sanity_oldest "ansible-test sanity, oldest ansible-core"
-    step units_oldest "ansible-test units, oldest ansible-core"
-    step integration_oldest "ansible-test integration, oldest ansible-core"
-    step molecule "molecule: the role over SSH"
-}
-
-second_lane() {
-    step pytest_unit "pytest: units"
-    step pytest_system "pytest: system, against real servers"
-    step sanity_newest "ansible-test sanity, newest ansible-core"
-    step units_newest "ansible-test units, newest ansible-core"
-    step integration_newest "ansible-test integration, newest ansible-core"
+# Takes the next step that the other lane has not taken, until none is left.
+run_steps() {
+    local entry
+    for entry in "${STEPS[@]}"; do
+        if mkdir "$RESULTS/${entry%%|*}.taken" 2>/dev/null; then step "${entry%%|*}" "${entry#*|}"; fi
+    done
 }
 
 # Every lane is a process group of its own, so that an interrupt ends all that it has started.
@@ -112,9 +118,9 @@ stop_lanes() {
     rm -rf "$RESULTS"
 }
 
-lane() {
+start_lane() {
     set -m
-    "$1" </dev/null &
+    run_steps </dev/null &
     LANES+=($!)
     set +m
 }
@@ -122,16 +128,16 @@ lane() {
 summary() {
     local name result what seconds passed=0 failed=0 missed=0
     printf '\n%-8s %6s  %s\n' result time step
-    while read -r _ name _; do
-        [ -f "$RESULTS/$name" ] || continue
-        IFS='|' read -r result what seconds <"$RESULTS/$name"
+    for name in "${STEPS[@]}"; do
+        [ -f "$RESULTS/${name%%|*}" ] || continue
+        IFS='|' read -r result what seconds <"$RESULTS/${name%%|*}"
         printf '%-8s %4d s  %s\n' "$result" "$seconds" "$what"
         case $result in
         pass) passed=$((passed + 1)) ;;
         FAIL) failed=$((failed + 1)) ;;
         *) missed=$((missed + 1)) ;;
         esac
-    done < <(grep -E '^    step [a-z_]+ "' "${BASH_SOURCE[0]}")
+    done
     printf '\nWhat each of them said: .cache/logs/test-*.log (%d s in all)\n' "$SECONDS"
     if [ "$missed" -gt 0 ]; then
         warn "$missed steps were NOT RUN: no Python 3.12 or later for the newest ansible-core."
@@ -148,12 +154,8 @@ trap stop_lanes EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-if $LINT_ONLY; then
-    lint_steps
-else
-    lane first_lane
-    lane second_lane
-    for pid in "${LANES[@]}"; do wait "$pid" || true; done
-    LANES=()
-fi
+start_lane
+start_lane
+for pid in "${LANES[@]}"; do wait "$pid" || true; done
+LANES=()
 summary
