@@ -108,7 +108,7 @@ def test_the_playbooks_tell_no_secret(watched: Watched, appliance: Appliance, tm
     assert not [secret for secret in appliance.all_secrets() if secret.encode() in commands]
 
 
-def test_modules_tell_no_secret_either(watched: Watched, appliance: Appliance, tmp_path: Path) -> None:
+def test_modules_tell_no_secret_either(watched: Watched, appliance: Appliance) -> None:
     """Each in a task of its own; only sync_token hands its token out, and says no_log."""
     connection = {
         "hostname": "localhost",

@@ -1,0 +1,158 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must be true of the collection's files as a whole."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PLUGINS = ROOT / "plugins"
+MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("[!_]*.py"))
+UTILS = sorted(path.stem for path in (PLUGINS / "module_utils").glob("[!_]*.py")) + sorted(
+    path.stem for path in (PLUGINS / "module_utils").glob("_[!_]*.py")
+)
+FRAGMENT = "homelab.identity_broker."
+
+# Imports run downwards only; the ground floor is pure.
+FLOORS = (
+    {
+        *{"_errors", "_broker_answers", "_users", "_federation_log", "_candidates", "_plan", "_desired"},
+        *{"_log_window", "_log_commands", "_summary", "_read_only"},
+    },
+    {"_http", "_token_file"},
+    {"_vcenter", "_scim", "_log_reader"},
+    {"_access", "_apply", "_provision"},
+    {"_module"},
+)
+
+
+def constants(path: Path) -> dict[str, str]:
+    """The texts that a file, or its class, assigns to names."""
+    tree = ast.parse(path.read_text())
+    return {
+        node.targets[0].id: node.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    }
+
+
+def documentation(module: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(constants(PLUGINS / f"modules/{module}.py")["DOCUMENTATION"])
+    return found
+
+
+def fragment_options(name: str) -> set[str]:
+    """The options of a fragment; C(vcenter.prefixed) is C(vcenter) with two names changed."""
+    file, _dot, part = name.partition(".")
+    texts = constants(PLUGINS / f"doc_fragments/{file}.py")
+    options = set(yaml.safe_load(texts["DOCUMENTATION"]).get("options") or ())
+    if part == "prefixed":
+        return {f"vcenter_{option}" if option in ("username", "password") else option for option in options}
+    return options
+
+
+def options_of(module: str) -> set[str]:
+    document = documentation(module)
+    fragments = [
+        name.removeprefix(FRAGMENT)
+        for name in document.get("extends_documentation_fragment", [])
+        if name.startswith(FRAGMENT) and not name.startswith(f"{FRAGMENT}attributes")
+    ]
+    return set(document.get("options") or ()).union(*(fragment_options(name) for name in fragments))
+
+
+def test_every_module_has_examples_and_an_integration_target() -> None:
+    for module in MODULES:
+        assert constants(PLUGINS / f"modules/{module}.py")["EXAMPLES"].strip(), module
+        assert (ROOT / f"tests/integration/targets/{module}/tasks/main.yml").is_file(), module
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_use_documented_options_only(module: str) -> None:
+    for task in yaml.safe_load(constants(PLUGINS / f"modules/{module}.py")["EXAMPLES"]):
+        for key, arguments in task.items():
+            if key.startswith(FRAGMENT):
+                name = key.removeprefix(FRAGMENT)
+                assert set(arguments or ()) <= options_of(name), (module, task["name"])
+
+
+@pytest.mark.parametrize("group", ["vcenter", "scim"])
+def test_an_action_group_holds_the_modules_that_take_all_its_options(group: str) -> None:
+    groups = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]
+    fitting = [
+        module
+        for module in MODULES
+        if f"{FRAGMENT}{group}" in documentation(module).get("extends_documentation_fragment", [])
+    ]
+    assert sorted(groups[group]) == fitting
+    for module in fitting:
+        assert fragment_options(group) <= options_of(module)
+
+
+def test_externalid_fact_is_in_no_group() -> None:
+    groups = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]
+    assert not any("externalid_fact" in modules for modules in groups.values())
+
+
+def test_imports_run_downwards_only() -> None:
+    floor_of = {name: number for number, names in enumerate(FLOORS) for name in names}
+    assert sorted(floor_of) == UTILS
+    for name in UTILS:
+        for imported in imports(PLUGINS / f"module_utils/{name}.py"):
+            if imported.startswith("."):
+                assert floor_of[imported[1:]] <= floor_of[name], f"{name} imports {imported}"
+            elif floor_of[name] == 0:
+                assert imported.partition(".")[0] in sys.stdlib_module_names, f"{name} imports {imported}"
+            elif imported.startswith("ansible"):
+                assert name == "_module", f"{name} imports {imported}"
+
+
+def test_the_ground_floor_does_no_input_or_output() -> None:
+    for name in FLOORS[0]:
+        for imported in imports(PLUGINS / f"module_utils/{name}.py"):
+            assert imported not in ("socket", "ssl", "subprocess", "os", "pathlib", "time", "requests"), name
+
+
+def imports(path: Path) -> list[str]:
+    found: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append(f"{'.' * node.level}{node.module or ''}")
+    return found
+
+
+def test_the_role_documents_exactly_what_it_uses() -> None:
+    role = ROOT / "roles/federated_users"
+    text = "".join(path.read_text() for path in [*role.glob("tasks/*.yml"), *role.glob("defaults/*.yml")])
+    used = set(re.findall(r"\bfederated_users_\w+", text))
+    registered = set(re.findall(r"(?:register|loop_var): (federated_users_\w+)", text))
+    documented = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    assert used - registered == set(documented)
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    role = ROOT / "roles/federated_users"
+    defaults = yaml.safe_load((role / "defaults/main.yml").read_text())
+    documented = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+    for name, option in documented.items():
+        if "default" in option and "{{" not in str(defaults[name]):
+            got, wanted = defaults[name], option["default"]
+            assert got == wanted or str(got) == str(wanted), name
+
+
+def test_every_file_names_its_licence() -> None:
+    for path in [*PLUGINS.rglob("*.py"), *(ROOT / "roles").rglob("*.yml"), *(ROOT / "playbooks").glob("*.yml")]:
+        assert "SPDX-License-Identifier: GPL-3.0-or-later" in path.read_text()[:400], path
