@@ -1,10 +1,14 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many examples a property is tried with."""
+"""How many examples a property is tried with, and where hypothesis keeps its things."""
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from pathlib import Path
+
+from hypothesis import HealthCheck, configuration, settings
+
+configuration.set_hypothesis_home_dir(Path(__file__).parents[2] / ".cache" / "hypothesis")
 
 # Other work keeps the machine busy: neither a slow example nor a slow strategy is a fault of the code.
 settings.register_profile(
