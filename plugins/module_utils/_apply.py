@@ -11,20 +11,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._access import ScimAccess
-from ._errors import ConflictError, IdentityBrokerError, PlanRefusedError, TransportError, UnauthenticatedError
+from ._errors import (
+    AnswerError,
+    ConflictError,
+    IdentityBrokerError,
+    PlanRefusedError,
+    TransportError,
+    UnauthenticatedError,
+)
 from ._plan import Operation, Plan
 from ._scim import ScimClient
 from ._users import (
+    WIRE_FORMS,
     User,
     differences,
     document_for_creation,
     document_for_replacement,
+    folded,
     returned_domain,
     unkept,
     users_from_scim,
 )
 
 RECREATE_TRIES = 4
+HTTP_BAD_REQUEST = 400
 
 Documents = Sequence[Mapping[str, Any]]
 
@@ -119,7 +129,7 @@ def _write(
 ) -> None:
     wanted, before, label = operation.wanted, operation.before, operation.wanted.label
     if operation.kind == "create":
-        client.create_user(document_for_creation(wanted), label)
+        _create(operation, client)
     elif before is None or operation.kind not in ("delete", "recreate", "update", "rename"):
         raise ValueError(f"no way to carry out {operation.kind}")
     elif operation.kind == "delete":
@@ -133,11 +143,22 @@ def _write(
         client.replace_user(before.id, document, label)
 
 
+def _create(operation: Operation, client: ScimClient) -> None:
+    wanted = operation.wanted
+    try:
+        client.create_user(document_for_creation(wanted), wanted.label)
+    except AnswerError as error:
+        if error.status != HTTP_BAD_REQUEST:
+            raise
+        forms = " or ".join(form for form in WIRE_FORMS if form != wanted.wire_form)
+        name = "" if wanted.family_name else "Give family_name, which some versions refuse to be empty; or try "
+        raise IdentityBrokerError(error.message, way_out=f"{name or 'Try '}wire_form: {forms}.") from None
+
+
 def _create_in_place(operation: Operation, client: ScimClient, pause: Callable[[float], None]) -> None:
-    label = operation.wanted.label
     for attempt in range(1, RECREATE_TRIES + 1):
         try:
-            client.create_user(document_for_creation(operation.wanted), label)
+            _create(operation, client)
             return
         except ConflictError as error:
             # A deleted user may hold its name for a moment.
@@ -171,13 +192,13 @@ def _read_back(outcomes: Sequence[Outcome], client: ScimClient, domains: tuple[s
         return
     by_id = {user.id: (user, document) for user, document in zip(users, documents, strict=True)}
     by_external_id = {user.external_id: user.id for user in users if user.external_id}
-    by_identity = {user.label.casefold(): user.id for user in users}
+    by_identity = {folded(user.label): user.id for user in users}
     for outcome in written:
         operation = outcome.operation
         entry_id: str | None
         if operation.kind in ("create", "recreate"):
             entry_id = by_external_id.get(operation.wanted.external_id or "") or by_identity.get(
-                operation.wanted.label.casefold()
+                folded(operation.wanted.label)
             )
         else:
             entry_id = operation.before.id if operation.before else None

@@ -87,24 +87,26 @@ def token_expiry(token: str) -> datetime | None:
         return None
 
 
-def describe(document: Any) -> str:
+def describe(document: Any, depth: int = 3) -> str:
     """Name the shape of a document without any of its values."""
     if isinstance(document, dict):
         keys = ", ".join(sorted(repr(str(key)[:40]) for key in document)[:12])
         return f"the keys {keys}" if keys else "no keys"
     if isinstance(document, list):
-        return f"a list of {len(document)}" + (f", the first with {describe(document[0])}" if document else "")
+        return f"a list of {len(document)}" + (
+            f", the first with {describe(document[0], depth - 1)}" if document and depth else ""
+        )
     return f"just a {type(document).__name__}"
 
 
-def _entries(document: Any) -> list[dict[str, Any]]:
-    if isinstance(document, list):
-        return [entry for item in document for entry in _entries(item)]
-    if not isinstance(document, dict):
+def _entries(document: Any, depth: int = 6) -> list[dict[str, Any]]:
+    if depth and isinstance(document, list):
+        return [entry for item in document for entry in _entries(item, depth - 1)]
+    if not depth or not isinstance(document, dict):
         return []
     if _is_text(document.get("idp")):
         return [document]
-    return [entry for key in _LISTS for entry in _entries(document.get(key))]
+    return [entry for key in _LISTS for entry in _entries(document.get(key), depth - 1)]
 
 
 def _is_empty_list(document: Any) -> bool:

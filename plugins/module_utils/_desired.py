@@ -92,6 +92,8 @@ def _external_id(field: str, value: Any) -> str | None:
 
 def _identity(field: str, asked: str, domain: str | None, known: Sequence[str] | None) -> tuple[str, str]:
     name, at, behind = asked.rpartition("@")
+    if asked != asked.strip() or (at and not (name and behind)):
+        raise InputError(f"{field}username", f"{asked!r} is no user name", "Give name, or name@domain.")
     if domain is None and at:
         domain = behind
     if domain is None and known is None:
@@ -117,8 +119,6 @@ def _identity(field: str, asked: str, domain: str | None, known: Sequence[str] |
             f"{asked!r} names another domain than {domain!r}",
             "Give the bare name, or correct the domain.",
         )
-    if at and not name:
-        raise InputError(f"{field}username", f"{asked!r} has no name before the @", "Give name@domain.")
     return (name if at else asked), domain
 
 

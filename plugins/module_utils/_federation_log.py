@@ -145,7 +145,7 @@ def read_attempts(text: str, log_end: datetime | None = None) -> list[LoginAttem
 
 def in_domain(attempt: LoginAttempt, domain: str | None) -> bool:
     """Whether the provider looked the person up in the domain (any domain where none is wanted)."""
-    return domain is None or domain.casefold() in (name.casefold() for name in attempt.domains)
+    return domain is None or domain.lower() in (name.lower() for name in attempt.domains)
 
 
 def newest_distinct(attempts: Sequence[LoginAttempt], limit: int) -> tuple[list[LoginAttempt], bool]:
@@ -208,7 +208,7 @@ def _attempt(name: str, context: _Context, log_end: datetime | None) -> LoginAtt
     well_formed = (
         bool(context.lookups)
         and len(values) == 1
-        and len({frozenset(d.casefold() for d in _split(domains_)) for domains_ in domain_lists}) == 1
+        and len({frozenset(d.lower() for d in _split(domains_)) for domains_ in domain_lists}) == 1
         and all(attribute.lower() == _EXTERNAL_ID_ATTRIBUTE for attribute, _value, _domains in said)
         and len(context.reasons) <= 1
         and len(context.sources) <= 1

@@ -86,11 +86,15 @@ inode=$1; position=$2; seconds=$3; settle=$4; shift 4
 if command -v sleep >/dev/null 2>&1; then nap() { sleep 1; }
 else nap() { until=$(($(date +%s) + 1)); while [ "$(date +%s)" -lt "$until" ]; do :; done; }
 fi
+from=$((position > 200 ? position - 199 : 1))
+before() { tail -c "+$from" "$log" | head -c "$((position + 1 - from))"; }
+standing=$(before)
 end=$(($(date +%s) + seconds)); seen=$position; found=
 while :; do
   [ "$(identify "$log")" = "$inode" ] || fail rotated
   size=$(($(size "$log")))
   [ "$size" -ge "$position" ] || fail rotated
+  [ "$size" -eq "$seen" ] || [ "$(before)" = "$standing" ] || fail rotated
   if [ "$size" -gt "$seen" ] && [ -z "$found" ]; then
     seen=$size
     if tail -c "+$((position + 1))" "$log" | grep $text -F "$@" >/dev/null; then

@@ -19,6 +19,8 @@ LOOK_BACK = 1 << 20
 """How far before a refusal its look-up is searched, in bytes."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST = 10 * 366 * 86400
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
 _QUARTER = 900
 _SLACK = 120
 _WIDEST_OFFSET = 14 * 3600
@@ -56,12 +58,14 @@ def read_since(text: str | None) -> timedelta | datetime | None:
     """Read C(since): 30m, 2h, 1d, or ISO 8601 (UTC unless it names a zone). Raises InputError."""
     if text is None or text == "":
         return None
-    if matched := re.fullmatch(r"(\d{1,6})([smhdw])", text):
+    if (matched := re.fullmatch(r"([0-9]{1,6})([smhdw])", text)) and int(matched[1]) * _UNITS[matched[2]] <= _LONGEST:
         return timedelta(seconds=int(matched[1]) * _UNITS[matched[2]])
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise InputError("since", f"{text!r} is no time", "Give 30m, 2h, 1d, or 2026-02-04T15:00:00Z.") from None
+        moment = None
+    if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise InputError("since", f"{text!r} is no time", "Give 30m, 2h, 1d, or 2026-02-04T15:00:00Z.")
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 

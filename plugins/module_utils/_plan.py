@@ -21,6 +21,7 @@ from ._users import (
     DesiredUser,
     User,
     differences,
+    folded,
     predicted,
     qualified,
     renamed,
@@ -156,15 +157,15 @@ class _Directory:
         self._strays: dict[str, list[User]] = {}
         for user in users:
             if user.domain is None:
-                self._strays.setdefault(user.username.casefold(), []).append(user)
+                self._strays.setdefault(folded(user.username), []).append(user)
             else:
-                identity = (user.bare_name.casefold(), user.domain.casefold())
+                identity = (folded(user.bare_name), folded(user.domain))
                 self._named.setdefault(identity, []).append(user)
             if user.external_id:
                 self._holders.setdefault(user.external_id.casefold(), []).append(user)
 
     def named(self, wanted: DesiredUser) -> list[User]:
-        return self._named.get((wanted.username.casefold(), wanted.domain.casefold()), [])
+        return self._named.get((folded(wanted.username), folded(wanted.domain)), [])
 
     def holders(self, external_id: str) -> list[User]:
         """Who has the ExternalId or one that differs from it only in case."""
@@ -172,7 +173,7 @@ class _Directory:
 
     def strays(self, wanted: DesiredUser) -> list[User]:
         """Entries of an unknown domain that may be the wanted user."""
-        spellings = (wanted.username.casefold(), wanted.label.casefold())
+        spellings = (folded(wanted.username), folded(wanted.label))
         return [user for spelling in spellings for user in self._strays.get(spelling, [])]
 
     def external_ids(self) -> list[str]:
@@ -287,7 +288,7 @@ def refuse_duplicates(desired: Sequence[DesiredUser]) -> None:
     names: dict[str, DesiredUser] = {}
     ids: dict[str, DesiredUser] = {}
     for wanted in desired:
-        first = names.setdefault(wanted.label.casefold(), wanted)
+        first = names.setdefault(folded(wanted.label), wanted)
         if first is not wanted:
             problems.append(
                 f"{wanted.label} stands twice in users: at positions {first.position + 1} and {wanted.position + 1}. "

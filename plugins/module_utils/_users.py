@@ -107,9 +107,17 @@ class DesiredUser:
         return {name: value for name, value in named.items() if value is not None}
 
 
+def folded(name: str) -> str:
+    """What two spellings of a user name or domain have in common.
+
+    Not casefold(), which also makes strauss of strau\u00df, another person's name.
+    """
+    return name.lower()
+
+
 def same_name(left: str, right: str) -> bool:
     """User names and domains compare without case; ExternalIds never do."""
-    return left.casefold() == right.casefold()
+    return folded(left) == folded(right)
 
 
 def qualified(username: str, domain: str) -> str:
@@ -264,20 +272,29 @@ def _domain(document: Mapping[str, Any], provider_domains: tuple[str, ...]) -> s
 
 
 def _primary_email(emails: Any) -> Mapping[str, Any] | None:
-    entries = [entry for entry in emails or () if isinstance(entry, Mapping)] if isinstance(emails, list) else []
+    """The address that counts as the user's: the primary one, else the work one, else one without a type."""
+    counting = [entry for entry in _entries(emails) if _counts_as_email(entry)]
     for is_it in (lambda e: _boolean(e.get("primary")), lambda e: e.get("type") == "work", lambda _e: True):
-        found = next((entry for entry in entries if is_it(entry)), None)
+        found = next((entry for entry in counting if is_it(entry)), None)
         if found is not None:
             return found
     return None
 
 
+def _counts_as_email(entry: Mapping[str, Any]) -> bool:
+    return bool(_boolean(entry.get("primary"))) or entry.get("type") in (None, "", "work")
+
+
 def _emails_with(emails: Any, value: str) -> list[dict[str, Any]]:
-    primary = _primary_email(emails)
-    others = [dict(entry) for entry in emails or () if isinstance(entry, Mapping) and entry is not primary]
     if not value:
-        return others
+        return [dict(entry) for entry in _entries(emails) if not _counts_as_email(entry)]
+    primary = _primary_email(emails)
+    others = [dict(entry) for entry in _entries(emails) if entry is not primary]
     return [{**(primary or _work_email(value)), "value": value}, *others]
+
+
+def _entries(emails: Any) -> list[Mapping[str, Any]]:
+    return [entry for entry in emails if isinstance(entry, Mapping)] if isinstance(emails, list) else []
 
 
 def _work_email(value: str) -> dict[str, Any]:

@@ -63,8 +63,8 @@ READINGS: list[tuple[Json, list[str], bool]] = [
 ]
 
 
-def check_readings(results: list[Any]) -> None:
-    for (options, expected, complete), result in zip(READINGS, results, strict=True):
+def check_readings(results: list[Any], readings: list[tuple[Json, list[str], bool]]) -> None:
+    for (options, expected, complete), result in zip(readings, results, strict=True):
         found = result.result
         assert ids(found) == expected, options
         assert found["complete"] is complete, options
@@ -81,8 +81,9 @@ def check_readings(results: list[Any]) -> None:
 def test_what_is_asked_is_what_is_read(playbooks: Playbooks, appliance: Appliance, tools: Json) -> None:
     appliance.switches.update({**tools, "ssh_banner": True})
     history(appliance)
-    run = playbooks.read_log(*(options for options, _expected, _complete in READINGS)).went_well()
-    check_readings(run.results)
+    readings = READINGS[::3] if tools else READINGS
+    run = playbooks.read_log(*(options for options, _expected, _complete in readings)).went_well()
+    check_readings(run.results, readings)
     assert run.recap("appliance")["changed"] == 0
     # Nothing is left behind, and one connection did for all.
     assert [path.name for path in appliance.log_path.parent.iterdir()] == [appliance.log_path.name]
@@ -199,6 +200,8 @@ def test_waiting_in_vain_and_without_settling(playbooks: Playbooks, appliance: A
 
 @pytest.mark.parametrize("kind", ["rename", "copytruncate"])
 def test_a_rotation_while_waiting_is_told(playbooks: Playbooks, appliance: Appliance, kind: Any) -> None:
+    # Enough that the log cannot grow beyond its former size between two looks at it.
+    appliance.log.write_noise(1000)
     appliance.login(sub="before")
     later = Later(appliance, lambda: appliance.log.rotate(kind), lambda: appliance.login("muffin"))
     run = playbooks.read_log({"wait": 30, "settle": 1})
@@ -261,8 +264,8 @@ def test_the_sshd_of_debian(debian: Appliance, tmp_path: Path) -> None:
     (tmp_path / "playbooks").mkdir()
     playbooks = Playbooks(tmp_path / "playbooks", debian)
     try:
-        run = playbooks.read_log(*(options for options, _expected, _complete in READINGS)).went_well()
-        check_readings(run.results)
+        run = playbooks.read_log(*(options for options, _expected, _complete in READINGS[1::3])).went_well()
+        check_readings(run.results, READINGS[1::3])
         packed = debian.log.rotate(compress=True)
         assert packed.suffix == ".gz"
         debian.login("scone", domain="other.example.org")

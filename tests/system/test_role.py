@@ -31,7 +31,7 @@ def shown_diffs(run: Run) -> list[str]:
     return re.findall(r"^--- before.*?(?=^(?:changed|ok): )", run.stdout, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("read_token", ["accepted", "refused_401", "endpoint_404"])
+@pytest.mark.parametrize("read_token", ["accepted", "refused_401"])
 def test_one_user_from_the_log(playbooks: Playbooks, appliance: Appliance, tmp_path: Path, read_token: str) -> None:
     appliance.switches.update({"read_token": read_token})
     settings: dict[str, Any] = {}
