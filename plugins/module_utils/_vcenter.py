@@ -11,7 +11,14 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from ._broker_answers import Provider, SyncToken, read_admin_token, read_providers, read_sync_token
-from ._errors import IdentityBrokerError, InputError, NotFoundError, UnauthenticatedError, UnreadableAnswerError
+from ._errors import (
+    IdentityBrokerError,
+    InputError,
+    NotFoundError,
+    TransportError,
+    UnauthenticatedError,
+    UnreadableAnswerError,
+)
 from ._http import HttpClient, header_authorization
 
 SESSION_HEADER = "vmware-api-session-id"
@@ -86,6 +93,14 @@ class VcenterClient:
             document = self._call("GET", self._broker("providers"), attempted)
         except NotFoundError:
             document = self._call("GET", "/api/vcenter/identity/authbrokeridp", attempted)
+            if not self._understood(attempted, lambda: read_providers(document, self._tenant)):
+                raise NotFoundError(
+                    attempted,
+                    self.hostname,
+                    f"it has no external identity provider in the tenant {self._tenant!r}",
+                    "Configure one first (vSphere Client, Administration, Single Sign On, Configuration), or correct tenant.",
+                    status=404,
+                ) from None
         return self._understood(attempted, lambda: read_providers(document, self._tenant))
 
     def read_token(self) -> str:
@@ -100,8 +115,14 @@ class VcenterClient:
         """Make a new sync token. The one before is revoked by it."""
         attempted = "mint a sync token"
         path = f"{self._broker('providers')}/{quote(provider_id, safe='')}/sync-client?action=generate-result"
-        document = self._call("POST", path, attempted, in_check_mode=in_check_mode)
-        minted = self._understood(attempted, lambda: read_sync_token(document))
+        try:
+            document = self._call("POST", path, attempted, in_check_mode=in_check_mode)
+            minted = self._understood(attempted, lambda: read_sync_token(document))
+        except (TransportError, UnreadableAnswerError) as error:
+            raise IdentityBrokerError(
+                error.message,
+                way_out="One may have been minted all the same, so the token before may be revoked. Run it again.",
+            ) from None
         self._http.hide(minted.token)
         return minted
 
