@@ -98,7 +98,7 @@ class VcenterClient:
                     attempted,
                     self.hostname,
                     f"it has no external identity provider in the tenant {self._tenant!r}",
-                    "Configure one first (vSphere Client, Administration, Single Sign On, Configuration), or correct tenant.",
+                    "Configure it first (vSphere Client, Administration, Single Sign On, Configuration), or correct tenant.",
                     status=404,
                 ) from None
         return self._understood(attempted, lambda: read_providers(document, self._tenant))
