@@ -48,7 +48,8 @@ step_shellcheck() { scripts | xargs -d '\n' shellcheck --external-sources; }
 step_docs() { antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs all .; }
 step_tarball() { tests/tools/tarball.sh; }
 step_pytest_unit() { python -m pytest tests/unit; }
-step_pytest_system() { python -m pytest tests/system; }
+# They wait for processes most of the time.
+step_pytest_system() { python -m pytest --numprocesses 2 tests/system; }
 step_molecule() { tests/tools/molecule.sh; }
 step_sanity_oldest() { tests/tools/ansible_test.sh sanity oldest; }
 step_sanity_newest() { tests/tools/ansible_test.sh sanity newest; }
@@ -143,7 +144,7 @@ summary() {
         warn "$missed steps were NOT RUN: no Python 3.12 or later for the newest ansible-core."
     fi
     if [ $((passed + failed)) -eq 0 ]; then die "No step has run."; fi
-    say "$passed passed, $failed failed"
+    say "$passed passed, $failed failed" | tee "$LOGS/closing-line"
     [ "$failed" -eq 0 ]
 }
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -85,6 +86,40 @@ def test_examples_use_documented_options_only(module: str) -> None:
             if key.startswith(FRAGMENT):
                 name = key.removeprefix(FRAGMENT)
                 assert set(arguments or ()) <= options_of(name), (module, task["name"])
+
+
+class Specified(Exception):  # noqa: N818
+    """Ends a module as soon as it has told its options."""
+
+    def __init__(self, argument_spec: dict[str, Any]) -> None:
+        self.argument_spec = argument_spec
+
+
+def specified_options(module: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The options that the code takes."""
+    action = PLUGINS / f"action/{module}.py"
+    if action.exists():
+        specs = [
+            node.value
+            for node in ast.parse(action.read_text()).body
+            if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "ARGUMENT_SPEC"
+        ]
+        assert isinstance(specs[0], ast.Dict)
+        return {ast.literal_eval(key) for key in specs[0].keys if key is not None}
+
+    def tell(argument_spec: dict[str, Any], **_others: Any) -> None:
+        raise Specified(argument_spec)
+
+    collection = "ansible_collections.homelab.identity_broker.plugins"
+    monkeypatch.setattr(importlib.import_module(f"{collection}.module_utils._module"), "AnsibleModule", tell)
+    with pytest.raises(Specified) as told:
+        importlib.import_module(f"{collection}.modules.{module}").main()
+    return set(told.value.argument_spec)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_code_takes_the_documented_options(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert specified_options(module, monkeypatch) == options_of(module)
 
 
 @pytest.mark.parametrize("group", ["vcenter", "scim"])

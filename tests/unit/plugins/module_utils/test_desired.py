@@ -193,7 +193,7 @@ def test_an_optional_string(value: Any) -> None:
         assert found.field == "principal"
     else:
         assert found == value
-        assert found is None or type(found) is str
+        assert found is None or found.__class__ is str
 
 
 class Tagged(str):
@@ -204,8 +204,8 @@ class Tagged(str):
 
 def test_a_tagged_string_becomes_a_plain_one() -> None:
     found = desired_user({"username": Tagged(f"muffin@{LAB}"), "external_id": Tagged("E-1")}, None)
-    assert type(found.external_id) is str
-    assert type(found.username) is str
+    assert found.external_id.__class__ is str
+    assert found.username.__class__ is str
 
 
 ATTEMPT = Login("8a4c91f7-d6da-4f6a-a626-31c0b7de5a10", domains=(LAB,)).attempt
