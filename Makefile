@@ -29,9 +29,9 @@ demo: ## show the whole story on the simulated appliance (about a minute, no roo
 test: ## run every check and test
 	@$(TOOLS)/test.sh
 
-bench: ## measure, and print a report
+bench: ## measure, and print a report; some of it: make bench ONLY=role
 	@$(TOOLS)/setup.sh demo
-	@$(PYTHON) -m bench
+	@PYTHONPATH=tests:.cache/collections $(PYTHON) -m bench $(ONLY)
 
 appliance: ## start the simulated appliance and tell how to reach it
 	@$(TOOLS)/setup.sh demo

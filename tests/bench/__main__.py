@@ -4,27 +4,38 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from tempfile import TemporaryDirectory
 
 from . import big_log, roles
-from .report import Figure, Report
+from .report import Report
+
+CHAPTERS = {
+    "role": ("The role, against an empty play on the same machine", roles.measure),
+    "log": ("externalid_fact on a 1 GiB log, against: grep -i externalid | tail -5", big_log.measure),
+}
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--list", action="store_true", help="name the chapters, and measure nothing")
+    parser.add_argument("chapter", nargs="*", help=f"one of {', '.join(CHAPTERS)}; default: all")
+    options = parser.parse_args()
+    if unknown := set(options.chapter) - CHAPTERS.keys():
+        parser.error(f"no chapter {', '.join(sorted(unknown))}; there are {', '.join(CHAPTERS)}")
+    if options.list:
+        print("\n".join(f"{name:<8} {title}" for name, (title, _measure) in CHAPTERS.items()))
+        return 0
     report = Report()
     with TemporaryDirectory(dir=".cache", prefix="bench.") as folder:
-        for title, measure in (
-            ("The role, against an empty play on the same machine", roles.measure),
-            ("externalid_fact on a 1 GiB log, against: grep -i externalid | tail -5", big_log.measure),
-        ):
+        for name in options.chapter or CHAPTERS:
+            title, measure = CHAPTERS[name]
             report.chapter(title)
             for figure in measure(folder):
                 report.show(figure)
     return report.close()
 
-
-__all__ = ["Figure", "main"]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -136,6 +136,11 @@ class Appliance:
         """Every part holds the one object, so its values change, not the object."""
         self._switches.copy_from(wanted)
 
+    def switch(self, changes: dict[str, Any]) -> None:
+        """Change the switches that are named. Raises ValueError for one that there is not."""
+        with self.state.lock:
+            self._switches.update(changes)
+
     # How to reach it
 
     @property

@@ -35,7 +35,12 @@ def control_api(appliance: Appliance) -> Blueprint:
     def wrong_call(error: Exception) -> Response:
         return json_answer({"error": str(error)}, 400)
 
+    @api.errorhandler(BrokerError)
+    def refused(error: BrokerError) -> Response:
+        return json_answer(error.body, error.status)
+
     _add_reading(api, appliance)
+    _add_preparing(api, appliance)
     _add_acting(api, appliance)
     return api
 
@@ -79,19 +84,32 @@ def _add_reading(api: Blueprint, appliance: Appliance) -> None:
         return json_answer(appliance.all_secrets())
 
 
-def _add_acting(api: Blueprint, appliance: Appliance) -> None:
+def _add_preparing(api: Blueprint, appliance: Appliance) -> None:
     @api.post("/reset")
     def reset() -> Response:
+        """What is then to be there can come along, in one request: switches, users, logins."""
+        then = _body()
+        if unknown := then.keys() - {"switches", "users", "logins"}:
+            raise ValueError(f"A reset has no {', '.join(sorted(unknown))}")
         appliance.reset()
+        appliance.switch(then.get("switches", {}))
+        for user in then.get("users", []):
+            appliance.add_user(**user)
+        for attempt in then.get("logins", []):
+            appliance.login(**attempt)
         return json_answer({})
 
     @api.put("/switches")
     def switches() -> Response:
-        changes = _body()
-        with appliance.state.lock:
-            appliance.switches.update(changes)
+        appliance.switch(_body())
         return json_answer(appliance.switches.to_json())
 
+    @api.post("/users")
+    def add_user() -> Response:
+        return json_answer(appliance.add_user(**_body()), 201)
+
+
+def _add_acting(api: Blueprint, appliance: Appliance) -> None:
     @api.post("/login")
     def login() -> Response:
         options = _body()
@@ -101,13 +119,6 @@ def _add_acting(api: Blueprint, appliance: Appliance) -> None:
     def clear_requests() -> Response:
         appliance.clear_requests()
         return json_answer({})
-
-    @api.post("/users")
-    def add_user() -> Response:
-        try:
-            return json_answer(appliance.add_user(**_body()), 201)
-        except BrokerError as error:
-            return json_answer(error.body, error.status)
 
     @api.post("/mint")
     def mint() -> Response:

@@ -194,7 +194,7 @@ def test_a_scim_address_without_tls(modules: Modules, appliance: Appliance) -> N
         ({"external_id": " x"}, ("external_id", "white space")),
         ({"external_id": "a\tb"}, ("external_id", "cannot be printed")),
         ({"username": ""}, ("username", "empty")),
-        ({"username": "@lab.example.org"}, ("username", "no name before")),
+        ({"username": "@lab.example.org"}, ("username", "@lab.example.org", "is no user name", "name@domain")),
         ({"domain": "a b"}, ("domain", "no domain")),
     ],
 )

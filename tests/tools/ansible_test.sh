@@ -10,8 +10,8 @@ COMMAND=$1
 COLUMN=$2
 shift 2
 case $COLUMN in
-oldest) VENV=$CACHE/venv ;;
-newest) VENV=$CACHE/venv-next ;;
+oldest) VENV=$CACHE/venv VARIANTS=every ;;
+newest) VENV=$CACHE/venv-next VARIANTS=one ;;
 *) die "ansible_test.sh: oldest or newest, not '$COLUMN'" ;;
 esac
 [ -x "$VENV/bin/ansible-test" ] || die "$VENV has no ansible-test: make setup"
@@ -89,7 +89,7 @@ run_integration() {
     simulator stop >/dev/null
     trap stop_simulator EXIT
     simulator start --detach >/dev/null
-    "$CACHE/venv/bin/python" "$ROOT/tests/tools/integration_config.py" "$STATE/appliance.json" \
+    "$CACHE/venv/bin/python" "$ROOT/tests/tools/integration_config.py" "$STATE/appliance.json" "$VARIANTS" \
         >"$COPY/tests/integration/integration_config.yml"
     ansible_test integration --python "$PYTHON_VERSION" --color no "$@" 2>&1 | tee "$output"
     [ $# -eq 0 ] || return 0
