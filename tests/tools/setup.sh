@@ -95,8 +95,10 @@ PYTHON
 }
 
 missing_libraries() {
-    LD_LIBRARY_PATH=$(find "$1" -name '*.so.*' -exec dirname {} \; | sort -u | paste -sd:) \
-        ldd "$1/usr/sbin/sshd" | grep -q 'not found'
+    local folders
+    folders=$(find "$1" -name '*.so.*' -exec dirname {} \; | sort -u | paste -sd:)
+    # Not into grep -q, which ends at the first hit: ldd's broken pipe would count as none.
+    [[ $(LD_LIBRARY_PATH=$folders ldd "$1/usr/sbin/sshd") == *'not found'* ]]
 }
 
 # A real sshd for the tests, unpacked beside its libraries; the machine's own is left alone.

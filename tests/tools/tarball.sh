@@ -28,7 +28,7 @@ done
 ansible-doc --type module "${modules[@]}" >/dev/null
 for role in "$INSTALLED"/roles/*/; do
     if [ -d "$role" ]; then
-        ansible-doc --type role "homelab.identity_broker.$(basename "$role")" | grep -q . ||
+        [ -n "$(ansible-doc --type role "homelab.identity_broker.$(basename "$role")")" ] ||
             die "ansible-doc shows nothing for the role $role"
     fi
 done
