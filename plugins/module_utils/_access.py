@@ -78,6 +78,13 @@ class ScimAccess:
         """Whether a sync token was minted in this run."""
         return self.mintings > 0
 
+    @property
+    def client(self) -> ScimClient:
+        """The client in use, to read more with the token that read the users."""
+        if self._client is None:
+            raise ValueError("read the users first")
+        return self._client
+
     def read_users(self) -> list[dict[str, Any]]:
         """The broker's users, read with the first token that serves."""
         if self._options.token:
