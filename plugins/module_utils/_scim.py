@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +17,19 @@ from ._http import HttpClient, header_authorization
 CONTENT_TYPE = "application/scim+json"
 PAGE = 100
 SCHEMES = {"hzn": "HZN", "bearer": "Bearer"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of resource: where it is, what it is called in messages, and the attribute that names one."""
+
+    path: str
+    noun: str
+    named_by: str
+
+
+USERS = _Kind("Users", "user", "userName")
+GROUPS = _Kind("Groups", "group", "displayName")
 
 
 class SchemeChoice:
@@ -30,7 +44,7 @@ class SchemeChoice:
 
 
 class ScimClient:
-    """The broker's users, seen and written with one token."""
+    """The broker's users and groups, seen and written with one token."""
 
     def __init__(self, http: HttpClient, base_url: str, token: str, schemes: SchemeChoice) -> None:
         self._http = http
@@ -42,27 +56,17 @@ class ScimClient:
 
     def users(self) -> list[dict[str, Any]]:
         """All users the token sees. Raises ListingError where the pages do not add up to the announced total."""
-        attempted = "list the broker's users"
-        found: dict[str, dict[str, Any]] = {}
-        announced = rows = 0
-        for page, total in self._pages("Users", attempted):
-            announced = total
-            rows += len(page)
-            for document in page:
-                key = document.get("id") if isinstance(document, dict) else None
-                name = document.get("userName") if isinstance(document, dict) else None
-                if not (isinstance(key, str) and key and isinstance(name, str) and name):
-                    raise UnreadableAnswerError(
-                        attempted, self.host, "a user without id or userName came back", "Is this SCIM?", status=200
-                    )
-                found[key] = document
-        if len(found) != announced or rows != announced:
-            raise ListingError(
-                f"The list of users on {self.host} does not add up: {announced} announced, {rows} sent, {len(found)} "
-                "different. Nothing was changed by it.",
-                way_out="Try again; if it stays so, something else changes users at this moment.",
-            )
-        return list(found.values())
+        return self._listing(USERS)
+
+    def groups(self) -> list[dict[str, Any]]:
+        """All groups the token sees, maybe without their members. Raises ListingError as C(users) does."""
+        return self._listing(GROUPS)
+
+    def group(self, group_id: str, label: str) -> dict[str, Any]:
+        """One group, with its members where the broker tells them. Raises NotFoundError."""
+        attempted = f"read the group {label}"
+        document = self._send("GET", _address(GROUPS, group_id), attempted)
+        return _identified(GROUPS, document, attempted, self.host)
 
     def is_accepted(self) -> bool:
         """Whether the broker accepts the token for reading."""
@@ -74,16 +78,58 @@ class ScimClient:
 
     def create_user(self, document: dict[str, Any], label: str) -> None:
         """Create a user. Raises ConflictError where the broker holds its name or ExternalId already."""
-        self._send("POST", "Users", f"create the user {label}", document)
+        self._create(USERS, document, label)
 
     def replace_user(self, user_id: str, document: dict[str, Any], label: str) -> None:
         """Replace a user's attributes."""
-        self._send("PUT", f"Users/{quote(user_id, safe='')}", f"update the user {label}", document)
+        self._replace(USERS, user_id, document, label)
 
     def delete_user(self, user_id: str, label: str) -> None:
         """Delete a user; one that is gone already is fine."""
+        self._delete(USERS, user_id, label)
+
+    def create_group(self, document: dict[str, Any], label: str) -> None:
+        """Create a group. Raises ConflictError where the broker holds its name already, or forbids it."""
+        self._create(GROUPS, document, label)
+
+    def patch_group(self, group_id: str, document: dict[str, Any], label: str) -> None:
+        """Change a group's members, as RFC 7644 section 3.5.2 writes it; not every broker allows it."""
+        self._send("PATCH", _address(GROUPS, group_id), f"update the group {label}", document)
+
+    def replace_group(self, group_id: str, document: dict[str, Any], label: str) -> None:
+        """Replace a group with all its members."""
+        self._replace(GROUPS, group_id, document, label)
+
+    def delete_group(self, group_id: str, label: str) -> None:
+        """Delete a group; one that is gone already is fine."""
+        self._delete(GROUPS, group_id, label)
+
+    def _create(self, kind: _Kind, document: dict[str, Any], label: str) -> None:
+        self._send("POST", kind.path, f"create the {kind.noun} {label}", document)
+
+    def _replace(self, kind: _Kind, key: str, document: dict[str, Any], label: str) -> None:
+        self._send("PUT", _address(kind, key), f"update the {kind.noun} {label}", document)
+
+    def _delete(self, kind: _Kind, key: str, label: str) -> None:
         with contextlib.suppress(NotFoundError):
-            self._send("DELETE", f"Users/{quote(user_id, safe='')}", f"delete the user {label}")
+            self._send("DELETE", _address(kind, key), f"delete the {kind.noun} {label}")
+
+    def _listing(self, kind: _Kind) -> list[dict[str, Any]]:
+        attempted = f"list the broker's {kind.noun}s"
+        found: dict[str, dict[str, Any]] = {}
+        announced = rows = 0
+        for page, total in self._pages(kind.path, attempted):
+            announced = total
+            rows += len(page)
+            for document in page:
+                found[_identified(kind, document, attempted, self.host)["id"]] = document
+        if len(found) != announced or rows != announced:
+            raise ListingError(
+                f"The list of {kind.noun}s on {self.host} does not add up: {announced} announced, {rows} sent, "
+                f"{len(found)} different. Nothing was changed by it.",
+                way_out=f"Try again; if it stays so, something else changes {kind.noun}s at this moment.",
+            )
+        return list(found.values())
 
     def _pages(self, resource: str, attempted: str) -> Iterator[tuple[list[Any], int]]:
         start = 1
@@ -136,6 +182,21 @@ class ScimClient:
             self._schemes.settled = scheme
             return answer.document
         raise refusal or ValueError("no authorization scheme to try")
+
+
+def _address(kind: _Kind, key: str) -> str:
+    return f"{kind.path}/{quote(key, safe='')}"
+
+
+def _identified(kind: _Kind, document: Any, attempted: str, host: str) -> dict[str, Any]:
+    """The document, if it says which resource it is."""
+    if isinstance(document, dict):
+        values = [document.get(attribute) for attribute in ("id", kind.named_by)]
+        if all(isinstance(value, str) and value for value in values):
+            return document
+    raise UnreadableAnswerError(
+        attempted, host, f"a {kind.noun} without id or {kind.named_by} came back", "Is this SCIM?", status=200
+    )
 
 
 def trusted_scim_url(url: str, hostname: str) -> str:
