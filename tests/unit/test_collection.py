@@ -26,6 +26,7 @@ FRAGMENT = "homelab.identity_broker."
 FLOORS = (
     {
         *{"_errors", "_broker_answers", "_users", "_federation_log", "_candidates", "_plan", "_desired"},
+        *{"_csv_text", "_users_csv"},
         *{"_log_window", "_log_commands", "_summary", "_read_only"},
     },
     {"_http", "_token_file"},
