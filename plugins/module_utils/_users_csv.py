@@ -128,7 +128,9 @@ def _columns(cells: Sequence[str], line: int, problems: Problems) -> tuple[Colum
     ]
     unknown = [column.shown for column in columns if column.name is None and not column.surplus]
     if unknown:
-        problems.add(line, ", ".join(unknown), "is not known", f"Known are: {', '.join(dict.fromkeys((*KNOWN, *LAM)))}.")
+        problems.add(
+            line, ", ".join(unknown), "is not known", f"Known are: {', '.join(dict.fromkeys((*KNOWN, *LAM)))}."
+        )
     names = [column.name for column in columns]
     for at, column in enumerate(columns):
         if column.name is not None and column.name in names[:at]:
