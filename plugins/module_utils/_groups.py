@@ -1,0 +1,245 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Groups: SCIM's wire form, our form, and who is behind the names and ids. PRIVATE to this collection.
+
+Attribute names on the wire are those of RFC 7643 section 4.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ._desired import desired_user, text_option
+from ._errors import InputError, PlanRefusedError
+from ._users import DesiredUser, User, folded, qualified, same_name
+
+GROUP_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group"
+
+ALL_USERS = "ALL_USERS"
+"""The broker's own group, which holds everybody."""
+
+MEMBERS_STATES = ("present", "absent", "exact")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An id in a group. C(kind) is C(user) or C(group) where the token shows whose id it is, else C(unknown)."""
+
+    id: str
+    kind: str = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group of the broker. C(members) is None where the broker returns none, which may also mean that it has none."""
+
+    id: str
+    display_name: str
+    members: tuple[Member, ...] | None = None
+    external_id: str | None = None
+
+    def ids(self, kind: str | None = None) -> list[str]:
+        """The ids of all members, or of those of one kind."""
+        return [member.id for member in self.members or () if kind in (None, member.kind)]
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredGroup:
+    """What was asked for. C(members) and C(member_groups) that are None were not named, and stay as they are."""
+
+    display_name: str
+    members: tuple[DesiredUser, ...] | None = None
+    member_groups: tuple[str, ...] | None = None
+    members_state: str = "present"
+    state: str = "present"
+
+    @property
+    def domain_needed(self) -> bool:
+        """Whether a member is named without a domain."""
+        return any(not wanted.domain for wanted in self.members or ())
+
+    @property
+    def names_members(self) -> bool:
+        """Whether anything is said of who is in the group."""
+        return bool(self.members or self.member_groups) or self.members_state == "exact"
+
+
+class Principals:
+    """Whom the token shows, users and groups: found by name, and told by id."""
+
+    def __init__(self, users: Iterable[User], groups: Iterable[Mapping[str, Any]]) -> None:
+        self._named: dict[str, list[User]] = {}
+        self._strays: dict[str, list[User]] = {}
+        self._names: dict[str, str] = {}
+        self._kinds: dict[str, str] = {}
+        for user in users:
+            name = user.username if user.domain is None else qualified(user.bare_name, user.domain)
+            (self._strays if user.domain is None else self._named).setdefault(folded(name), []).append(user)
+            self._names[user.id], self._kinds[user.id] = name, "user"
+        self._groups: dict[str, list[str]] = {}
+        for document in groups:
+            self._groups.setdefault(folded(document["displayName"]), []).append(document["id"])
+            self._names[document["id"]], self._kinds[document["id"]] = document["displayName"], "group"
+
+    def member(self, key: str) -> Member:
+        """What is known of an id in a group."""
+        return Member(key, self._kinds.get(key, "unknown"))
+
+    def names(self, keys: Iterable[str]) -> list[str]:
+        """The names behind ids, sorted; an id that has none stands for itself."""
+        return sorted((self._names.get(key, key) for key in keys), key=lambda name: (folded(name), name))
+
+    def group_id(self, name: str) -> str | None:
+        """The id of the group of this name. Raises PlanRefusedError where there are several."""
+        ids = self._groups.get(folded(name), [])
+        if len(ids) > 1:
+            raise PlanRefusedError([_several(name, ids)])
+        return ids[0] if ids else None
+
+    def user_ids(self, wanted: Sequence[DesiredUser]) -> tuple[list[str], list[str]]:
+        """The ids of the users that are meant, and what is wrong with the names."""
+        ids: list[str] = []
+        unknown: list[str] = []
+        problems: list[str] = []
+        for user in wanted:
+            named = self._named.get(folded(user.label), [])
+            spellings = (folded(user.username), folded(user.label))
+            strays = [stray for name in spellings for stray in self._strays.get(name, [])]
+            if strays:
+                problems.append(
+                    f"{user.label}: the broker holds {strays[0].username!r} (id {strays[0].id}) without telling its "
+                    "domain, so it cannot be told whether it is the same person. Give hostname, username and password "
+                    "of the vCenter, so that the provider's domains can be read."
+                )
+            elif len(named) > 1:
+                names = " and ".join(repr(each.username) for each in named)
+                problems.append(
+                    f"{user.label}: the broker holds {names} side by side, and it cannot be told which is meant. "
+                    "Delete the wrong one by its id first."
+                )
+            elif named:
+                ids.append(named[0].id)
+            else:
+                unknown.append(user.label)
+        if unknown:
+            problems.insert(
+                0,
+                f"members: the broker has no user {', '.join(unknown)}. Correct the name, or create the user first.",
+            )
+        return ids, problems
+
+    def group_ids(self, names: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The ids of the groups that are meant, and what is wrong with the names."""
+        ids: list[str] = []
+        unknown: list[str] = []
+        problems: list[str] = []
+        for name in names:
+            found = self._groups.get(folded(name), [])
+            if len(found) > 1:
+                problems.append(_several(name, found))
+            elif found:
+                ids.append(found[0])
+            else:
+                unknown.append(name)
+        if unknown:
+            problems.insert(
+                0,
+                f"member_groups: the broker has no group {', '.join(unknown)}. Correct the name, or create the group "
+                "first.",
+            )
+        return ids, problems
+
+
+def desired_group(options: Mapping[str, Any], provider_domains: Sequence[str] | None) -> DesiredGroup:
+    """Read the options of one group. Raises InputError.
+
+    C(provider_domains) None means that they are not known yet: everything else is checked already.
+    """
+    name = text_option("display_name", options["display_name"]) or ""
+    if same_name(name, ALL_USERS):
+        raise InputError(
+            "display_name",
+            f"{ALL_USERS} is the broker's own group, which holds everybody",
+            "It is never changed; scim_group_info reads it.",
+        )
+    if options.get("state") == "absent":
+        # Who is in it does not matter.
+        return DesiredGroup(name, state="absent")
+    members, groups = options.get("members"), options.get("member_groups")
+    members_state = options.get("members_state") or "present"
+    if members_state == "exact" and members is None and groups is None:
+        raise InputError(
+            "members_state",
+            "is exact, and neither members nor member_groups is given",
+            "Give one; an empty list means nobody.",
+        )
+    return DesiredGroup(
+        display_name=name,
+        members=None
+        if members is None
+        else tuple(_desired_member(each, options.get("domain"), provider_domains, n) for n, each in enumerate(members)),
+        member_groups=None
+        if groups is None
+        else tuple(
+            text_option(f"member_groups[{n}]", "" if each is None else each) or "" for n, each in enumerate(groups)
+        ),
+        members_state=members_state,
+    )
+
+
+def group_from_scim(document: Mapping[str, Any], principals: Principals) -> Group:
+    """Read a SCIM Group resource, of which id and displayName have been looked at."""
+    entries = member_entries(document)
+    external_id = document.get("externalId")
+    return Group(
+        id=document["id"],
+        display_name=document["displayName"],
+        members=None
+        if entries is None
+        else tuple(principals.member(key) for key in dict.fromkeys(member_id(entry) for entry in entries)),
+        external_id=external_id if isinstance(external_id, str) and external_id else None,
+    )
+
+
+def result(group: Group, principals: Principals) -> dict[str, Any]:
+    """The group as modules return it: always all keys."""
+    return {
+        "id": group.id or None,
+        "display_name": group.display_name,
+        "external_id": group.external_id,
+        "members": principals.names(group.ids("user")),
+        "member_groups": principals.names(group.ids("group")),
+        "unknown_members": sorted(group.ids("unknown")),
+    }
+
+
+def _desired_member(value: Any, domain: str | None, known: Sequence[str] | None, position: int) -> DesiredUser:
+    default = None if isinstance(value, str) and "@" in value else domain
+    return desired_user({"username": value, "domain": default}, known, position, f"members[{position}].")
+
+
+def _several(name: str, ids: Sequence[str]) -> str:
+    return (
+        f"{name}: the broker holds {len(ids)} groups of this name (ids {', '.join(ids)}), and it cannot be told which is "
+        "meant. Rename or delete the wrong one by its id first."
+    )
+
+
+def member_reference(member: Member) -> dict[str, str]:
+    """A member as it is written. The type tells groups apart for brokers that look at it."""
+    return {"value": member.id, "type": "Group"} if member.kind == "group" else {"value": member.id}
+
+
+def member_entries(document: Mapping[str, Any]) -> list[Any] | None:
+    """The members of a SCIM Group resource as they came, None where none came."""
+    members = document.get("members")
+    return members if isinstance(members, list) else None
+
+
+def member_id(entry: Any) -> str:
+    """The id of a member; one that cannot be read is unknown under whatever stands there."""
+    value = entry.get("value") if isinstance(entry, Mapping) else entry
+    return value if isinstance(value, str) and value else str(entry)
