@@ -40,9 +40,9 @@ class Groups:
     def all(self) -> list[Group]:
         return list(self._groups.values())
 
-    def drop_member(self, user_id: str) -> None:
+    def drop_member(self, key: str) -> None:
         for group in self._groups.values():
-            group.members.pop(user_id, None)
+            group.members.pop(key, None)
 
     def list(self, expression: str | None, page: Page, scope: str | None) -> Json:
         name = wanted(expression, "displayName")
@@ -51,7 +51,8 @@ class Groups:
             for group in self._groups.values()
             if self._visible(group, scope) and (name is None or group.name.casefold() == name)
         ]
-        return envelope(rows, page, self._switches, self._render)
+        told = self._switches.members_returned == "always"
+        return envelope(rows, page, self._switches, lambda group: self._render(group, told=told))
 
     def get(self, key: str, scope: str | None) -> Json:
         return self._render(self._group(key, scope))
@@ -69,6 +70,8 @@ class Groups:
         if group.builtin:
             raise BrokerError(403, "modification.forbidden", "The group is built in", id=key)
         name, external_id, members = self._checked(body)
+        if key in members:
+            raise BrokerError(400, "invalid.member", "A group cannot be its own member", value=key)
         self._refuse_duplicate(name, key)
         if not self._switches.lose_write:
             group.name, group.members = name, members
@@ -89,9 +92,18 @@ class Groups:
             raise BrokerError(409, "deletion.forbidden", "The group is built in", id=key)
         if not self._switches.lose_write:
             del self._groups[key]
+            self.drop_member(key)
 
-    def _render(self, group: Group) -> Json:
-        return render_group(group, self._name, self._base_url())
+    def _render(self, group: Group, *, told: bool = True) -> Json:
+        told = told and not group.builtin and self._switches.members_returned != "never"
+        return render_group(group, [self._member(key) for key in group.members] if told else None, self._base_url())
+
+    def _member(self, key: str) -> Json:
+        nested = self._groups.get(key)
+        member = {"value": key, "display": nested.name if nested else self._name(key)}
+        if self._switches.member_types:
+            member["type"] = "Group" if nested else "User"
+        return member
 
     @staticmethod
     def _visible(group: Group, scope: str | None) -> bool:
@@ -111,7 +123,7 @@ class Groups:
         members: dict[str, None] = {}
         for member in body.get("members") or []:
             key = member.get("value") if isinstance(member, dict) else None
-            if not isinstance(key, str) or not self._exists(key):
+            if not isinstance(key, str) or not (self._exists(key) or key in self._groups):
                 raise BrokerError(400, "invalid.member", "A member does not exist", value=key)
             members[key] = None
         return name, external_id if isinstance(external_id, str) else None, members

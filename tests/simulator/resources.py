@@ -106,12 +106,12 @@ def render_user(entry: Entry, groups: Iterable[Group], domain_returned: str, bas
     }
 
 
-def render_group(group: Group, names: Callable[[str], str], base_url: str) -> Json:
+def render_group(group: Group, members: list[Json] | None, base_url: str) -> Json:
     answer: Json = {"schemas": [GROUP_SCHEMA], "id": group.id, "displayName": group.name}
     if group.external_id is not None:
         answer["externalId"] = group.external_id
-    if not group.builtin:
-        answer["members"] = [{"value": key, "display": names(key)} for key in group.members]
+    if members is not None:
+        answer["members"] = members
     answer["meta"] = _meta(group, "Group", base_url)
     return answer
 

@@ -173,7 +173,7 @@ def _names(value: object) -> list[str]:
 
 def _refuse_patch(switches: Switches) -> None:
     if switches.patch_refused:
-        raise BrokerError(405, "method.not.allowed", "PATCH is not supported")
+        raise BrokerError(switches.patch_refusal, "method.not.allowed", "PATCH is not supported")
 
 
 def _answer(body: Json, status: int = 200) -> Response:

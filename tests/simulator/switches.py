@@ -125,6 +125,9 @@ class Switches(_Checked):
     list_key: Literal["Resources", "resources"] = "Resources"
     auth_schemes: Literal["both", "hzn", "bearer"] = "both"
     patch_refused: bool = False
+    patch_refusal: Literal[400, 403, 404, 405, 501] = 405
+    members_returned: Literal["always", "single", "never"] = "always"
+    member_types: bool = False
     domain_returned: Literal["ws1b", "mfa", "none"] = "ws1b"
     page_cap: int = 100
     empty_family_name: Literal["accepted", "refused_400"] = "accepted"
