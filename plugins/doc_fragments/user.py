@@ -17,7 +17,8 @@ options:
   recreate:
     description:
       - Whether a user whose ExternalId is another is deleted and created anew with the one given.
-      - The broker ignores a change of the ExternalId, so there is no other way. Group memberships are lost.
+      - The broker ignores a change of the ExternalId, so there is no other way.
+      - The entry and its group memberships go to O(journal_path) before the deletion, and are restored after it.
     type: bool
   rename:
     description:

@@ -9,22 +9,33 @@ assumed of vCenter), so it is done as late and as rarely as possible, and never 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ._broker_answers import Provider, SyncToken, token_expiry
-from ._errors import ForbiddenError, IdentityBrokerError, InputError, NotFoundError, UnauthenticatedError
+from ._errors import (
+    AccessEndedError,
+    ForbiddenError,
+    IdentityBrokerError,
+    InputError,
+    NotFoundError,
+    UnauthenticatedError,
+)
 from ._http import HttpClient
 from ._scim import SchemeChoice, ScimClient, trusted_scim_url
 from ._token_file import check_token_file, read_token_file, write_token_file
-from ._users import returned_domain
+from ._users import User, returned_domain, users_from_scim
 from ._vcenter import VcenterClient, chosen_provider
 
 REFUSED = (UnauthenticatedError, ForbiddenError, NotFoundError)
 MOST_MINTINGS = 2
 ENDING_SOON = timedelta(seconds=30)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,23 @@ class AccessOptions:
     def may_mint(self) -> bool:
         """Whether a sync token may be minted for writing."""
         return self.token is None if self.mint_token is None else self.mint_token
+
+
+class Sender:
+    """Sends with the token in use, and with a new one where that is refused in the midst. Threads may share it."""
+
+    def __init__(self, access: ScimAccess, client: ScimClient) -> None:
+        self._access = access
+        self.client = client
+
+    def send(self, method: Callable[Concatenate[ScimClient, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a method of the client. A 401 means that nothing was done, so the same is sent again with a new token."""
+        while True:
+            client = self.client
+            try:
+                return method(client, *args, **kwargs)
+            except UnauthenticatedError as refusal:
+                self.client = self._access.renewed(client, refusal)
 
 
 class ScimAccess:
@@ -66,6 +94,8 @@ class ScimAccess:
         self._providers: list[Provider] | None = None
         self._client: ScimClient | None = None
         self._client_writes = False
+        self._renewing = threading.Lock()
+        self._ended: IdentityBrokerError | None = None
         self.mintings = 0
         self.warnings: list[str] = []
         if options.token and not options.scim_url and vcenter is None:
@@ -116,8 +146,22 @@ class ScimAccess:
         minted = self._mint()
         return self._use(minted.token, minted.scim_url, writes=True), True
 
-    def renewed(self, refusal: UnauthenticatedError) -> ScimClient:
-        """A client with a new token, after the one in use was refused in the midst of a run."""
+    def renewed(self, refused: ScimClient, refusal: UnauthenticatedError) -> ScimClient:
+        """A client with a new token, after the one of C(refused) was refused in the midst of a run.
+
+        Of all the threads that meet the refusal, the first mints, and the others get what it minted.
+        """
+        with self._renewing:
+            if self._client is not None and self._client is not refused:
+                return self._client
+            if self._ended is None:
+                try:
+                    return self._minted_anew(refusal)
+                except IdentityBrokerError as error:
+                    self._ended = error
+            raise AccessEndedError(self._ended.message, way_out=self._ended.way_out)
+
+    def _minted_anew(self, refusal: UnauthenticatedError) -> ScimClient:
         if self._options.token and not self._options.may_mint:
             raise _with_way_out(refusal, _GIVEN_REFUSED)
         if self.mintings >= MOST_MINTINGS:
@@ -232,6 +276,13 @@ class ScimAccess:
         if self._vcenter is None:
             raise InputError("hostname", "is needed for this", "Give hostname, username and password of vCenter.")
         return self._vcenter
+
+
+def read_users(access: ScimAccess, *, domain_needed: bool) -> tuple[list[dict[str, Any]], list[User], tuple[str, ...]]:
+    """The broker's users on the wire and in our form, and the provider's domains."""
+    documents = access.read_users()
+    domains = access.provider_domains(documents, needed=domain_needed)
+    return documents, users_from_scim(documents, domains), domains
 
 
 _GIVEN_REFUSED = (

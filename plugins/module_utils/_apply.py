@@ -1,42 +1,49 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Carries a plan out, and reads back what came of it. PRIVATE to this collection."""
+"""Carries a plan out, and reads back what came of it. PRIVATE to this collection.
+
+What is written goes out once. Where no answer tells what came of it, the users are read again, and only what is still
+to be done is sent anew, in a bounded number of rounds.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import wait
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ._access import ScimAccess
+from ._access import ScimAccess, Sender
+from ._apply_membership import join_group
+from ._directory import CHANGING, Operation, Situation
 from ._errors import (
+    AccessEndedError,
     AnswerError,
     ConflictError,
     IdentityBrokerError,
+    NotFoundError,
     PlanRefusedError,
     TransportError,
-    UnauthenticatedError,
+    UnreadableAnswerError,
 )
-from ._plan import Operation, Plan
+from ._http import HttpClient
+from ._journal import Journal
+from ._plan import Plan, plan_again
+from ._recreation import Recreation
 from ._scim import ScimClient
-from ._users import (
-    WIRE_FORMS,
-    User,
-    differences,
-    document_for_creation,
-    document_for_replacement,
-    folded,
-    returned_domain,
-    unkept,
-    users_from_scim,
-)
+from ._users import GroupReference, User, folded
+from ._verification import Listing, touched, verdict
+from ._write_user import UserWriter
 
-RECREATE_TRIES = 4
-HTTP_BAD_REQUEST = 400
+ROUNDS = 4
+FAILURES_IN_A_ROW = 8
+"""For each thread: then nothing gets through any more, and the rest of the round is not tried."""
 
-Documents = Sequence[Mapping[str, Any]]
+TOO_MANY, SERVER_ERROR = 429, 500
+
+Document = Mapping[str, Any]
 
 
 @dataclass
@@ -50,11 +57,38 @@ class Outcome:
     error: str | None = None
 
 
-def read_users(access: ScimAccess, *, domain_needed: bool) -> tuple[Documents, list[User], tuple[str, ...]]:
-    """The broker's users on the wire and in our form, and the provider's domains."""
-    documents = access.read_users()
-    domains = access.provider_domains(documents, needed=domain_needed)
-    return documents, users_from_scim(documents, domains), domains
+@dataclass
+class Applied:
+    """The outcomes in the order of the plan, and whether somebody broke the run off."""
+
+    outcomes: list[Outcome]
+    interrupted: bool = False
+
+
+@dataclass
+class Work:
+    """What a plan is made and carried out with."""
+
+    http: HttpClient
+    access: ScimAccess
+    journal: Journal
+    domains: tuple[str, ...] = ()
+    groups: Mapping[str, GroupReference] | None = None
+    recreations: Sequence[Recreation] = ()
+
+    def situation(self, users: Sequence[User], recreations: Iterable[Recreation] | None = None) -> Situation:
+        """What the broker holds, as the plan wants to see it."""
+        begun = self.recreations if recreations is None else recreations
+        return Situation(users, self.groups, [(each, each.user(self.domains)) for each in begun])
+
+
+@dataclass
+class _Task:
+    """One outcome on its way: what is to be sent next, and whether another round may settle it."""
+
+    outcome: Outcome
+    operation: Operation
+    unsettled: bool = False
 
 
 def untouched(plan: Plan) -> list[Outcome]:
@@ -62,178 +96,229 @@ def untouched(plan: Plan) -> list[Outcome]:
     return [Outcome(operation, operation.after) for operation in plan.operations]
 
 
-def carry_out(
-    plan: Plan,
-    access: ScimAccess,
-    documents: Documents,
-    domains: tuple[str, ...],
-    replan: Callable[[list[User]], Plan],
-    pause: Callable[[float], None] = time.sleep,
-) -> list[Outcome]:
-    """Write what the plan says, then read back. One outcome an operation, in the order of the plan.
+def carry_out(plan: Plan, documents: Sequence[Document], replan: Callable[[Situation], Plan], work: Work) -> Applied:
+    """Write what the plan says, then read back.
 
-    Where writing needs another token than reading did, the plan is made again from what that token sees,
-    and nothing is written if it differs.
+    Where writing needs another token than reading did, and before anybody is purged, the users are listed again;
+    nothing is written if the plan made from that differs.
     """
-    if not plan.writes:
-        return untouched(plan)
-    client, changed_token = access.writing()
-    if changed_token:
-        documents = client.users()
-        seen = replan(users_from_scim(documents, domains))
-        if seen.signature != plan.signature:
-            raise PlanRefusedError(
-                [
-                    f"The writing token shows other users on {client.host} than the reading one did, and the plan would "
-                    "differ. Run it again; if it stays so, keep the minted token in token_file and read with it too."
-                ]
-            )
     standing = {str(document["id"]): document for document in documents}
-    outcomes = {id(operation): Outcome(operation, operation.after) for operation in plan.operations}
-    for operation in plan.writes:
-        outcome = outcomes[id(operation)]
-        try:
-            client = _written(operation, client, access, standing, pause)
-            outcome.written = True
-        except TransportError as error:
-            # It may have been done; the reading back tells.
-            outcome.written, outcome.error = True, error.message
-        except IdentityBrokerError as error:
-            outcome.error = str(error)
-    _read_back(list(outcomes.values()), client, domains)
-    return list(outcomes.values())
+    writer = UserWriter(standing, work.journal, work.recreations)
+    if not plan.writes:
+        outcomes = untouched(plan)
+        _end_recreations(outcomes, writer, work)
+        return Applied(outcomes)
+    client, changed_token = work.access.writing()
+    listing = None
+    if changed_token or plan.purges:
+        listing = Listing(client.users(), work.domains)
+        if replan(work.situation(listing.users)).signature != plan.signature:
+            raise PlanRefusedError([_two_plans(client.host, changed_token=changed_token)])
+    writer.standing = listing.documents if listing else writer.standing
+    return _Run(plan, Sender(work.access, client), writer, work).run()
 
 
-def _written(
-    operation: Operation,
-    client: ScimClient,
-    access: ScimAccess,
-    standing: Mapping[str, Mapping[str, Any]],
-    pause: Callable[[float], None],
-) -> ScimClient:
-    while True:
-        try:
-            _write(operation, client, standing, pause)
-        except UnauthenticatedError as refusal:
-            # A 401 means that nothing was done, so the same may be sent again; renewed() puts an end to it.
-            client = access.renewed(refusal)
-        else:
-            return client
-
-
-def _write(
-    operation: Operation,
-    client: ScimClient,
-    standing: Mapping[str, Mapping[str, Any]],
-    pause: Callable[[float], None],
-) -> None:
-    wanted, before, label = operation.wanted, operation.before, operation.wanted.label
-    if operation.kind == "create":
-        _create(operation, client)
-    elif before is None or operation.kind not in ("delete", "recreate", "update", "rename"):
-        raise ValueError(f"no way to carry out {operation.kind}")
-    elif operation.kind == "delete":
-        client.delete_user(before.id, label)
-    elif operation.kind == "recreate":
-        client.delete_user(before.id, label)
-        _create_in_place(operation, client, pause)
-    else:
-        username = operation.after.username if operation.kind == "rename" and operation.after else None
-        document = document_for_replacement(standing[before.id], differences(before, wanted), username)
-        client.replace_user(before.id, document, label)
-
-
-def _create(operation: Operation, client: ScimClient) -> None:
-    wanted = operation.wanted
-    try:
-        client.create_user(document_for_creation(wanted), wanted.label)
-    except AnswerError as error:
-        if error.status != HTTP_BAD_REQUEST:
-            raise
-        forms = " or ".join(form for form in WIRE_FORMS if form != wanted.wire_form)
-        name = "" if wanted.family_name else "Give family_name, which some versions refuse to be empty; or try "
-        raise IdentityBrokerError(error.message, way_out=f"{name or 'Try '}wire_form: {forms}.") from None
-
-
-def _create_in_place(operation: Operation, client: ScimClient, pause: Callable[[float], None]) -> None:
-    for attempt in range(1, RECREATE_TRIES + 1):
-        try:
-            _create(operation, client)
-            return
-        except ConflictError as error:
-            # A deleted user may hold its name for a moment.
-            if attempt < RECREATE_TRIES:
-                pause(attempt)
-                continue
-            raise _deleted_only(operation, error) from None
-        except UnauthenticatedError:
-            raise
-        except IdentityBrokerError as error:
-            raise _deleted_only(operation, error) from None
-
-
-def _deleted_only(operation: Operation, error: IdentityBrokerError) -> IdentityBrokerError:
-    return IdentityBrokerError(
-        f"{operation.wanted.label} was deleted and could not be created anew: {error.message}",
-        way_out="The user has no entry now. Run the same task again; it creates the entry.",
+def _two_plans(host: str, *, changed_token: bool) -> str:
+    if changed_token:
+        return (
+            f"The writing token shows other users on {host} than the reading one did, and the plan would differ. Run it "
+            "again; if it stays so, keep the minted token in token_file and read with it too."
+        )
+    return (
+        f"Two listings of the users on {host} differ, so nobody is purged: something else changes users at this moment. "
+        "Run it again."
     )
 
 
-def _read_back(outcomes: Sequence[Outcome], client: ScimClient, domains: tuple[str, ...]) -> None:
-    written = [outcome for outcome in outcomes if outcome.written]
-    if not written:
-        return
-    try:
-        documents = client.users()
-        users = users_from_scim(documents, domains)
-    except IdentityBrokerError as error:
-        for outcome in written:
-            outcome.error = f"{outcome.operation.wanted.label} was written, but could not be read back: {error}"
-        return
-    by_id = {user.id: (user, document) for user, document in zip(users, documents, strict=True)}
-    by_external_id = {user.external_id: user.id for user in users if user.external_id}
-    by_identity = {folded(user.label): user.id for user in users}
-    for outcome in written:
-        operation = outcome.operation
-        entry_id: str | None
-        if operation.kind in ("create", "recreate"):
-            entry_id = by_external_id.get(operation.wanted.external_id or "") or by_identity.get(
-                folded(operation.wanted.label)
-            )
+class _Run:
+    """One plan on its way."""
+
+    def __init__(self, plan: Plan, sender: Sender, writer: UserWriter, work: Work) -> None:
+        self._sender = sender
+        self._writer = writer
+        self._work = work
+        self._outcomes = untouched(plan)
+        self._tasks = [_Task(outcome, outcome.operation) for outcome in self._outcomes if outcome.operation.changes]
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._halt: str | None = None
+        self._ended = False
+
+    def run(self) -> Applied:
+        try:
+            self._sender.send(self._writer.prepare, [task.operation for task in self._tasks])
+            self._settle()
+            self._join_groups()
+            _end_recreations(self._outcomes, self._writer, self._work)
+        except KeyboardInterrupt:
+            self._break_off()
+            return Applied(self._outcomes, interrupted=True)
+        return Applied(self._outcomes)
+
+    def _settle(self) -> None:
+        due = [task for task in self._tasks if not task.operation.only_joins]
+        for number in range(1, ROUNDS + 1):
+            self._send(due)
+            listing = self._read_back(due)
+            if listing is None:
+                return
+            due = [task for task in due if task.unsettled]
+            due = self._reconsidered(due, listing)
+            if not due or self._ended:
+                return
+            if number < ROUNDS:
+                self._work.http.pause(0.5 * number)
+
+    def _send(self, due: Sequence[_Task]) -> None:
+        """Everything that is due, kind after kind, since names and ids have to be freed first."""
+        self._failures, self._halt = 0, None
+        http = self._work.http
+        for kind in CHANGING:
+            futures = [http.pool.submit(self._carry, task) for task in due if task.operation.kind == kind]
+            try:
+                wait(futures)
+            except KeyboardInterrupt:
+                self._halt = "the run was interrupted"
+                http.hurry.set()
+                wait(futures)
+                raise
+            for future in futures:
+                future.result()
+
+    def _carry(self, task: _Task) -> None:
+        outcome = task.outcome
+        if self._halt:
+            outcome.error = f"{outcome.operation.wanted.label} was not tried: {self._halt}"
+            task.unsettled = True
+            return
+        try:
+            self._sender.send(self._writer.write, task.operation)
+        except IdentityBrokerError as error:
+            outcome.error, outcome.user = str(error), task.operation.before
+            outcome.written = outcome.written or _may_have_been_done(error)
+            task.unsettled = _may_pass(error, task.operation)
+            self._count_failure(error)
         else:
-            entry_id = operation.before.id if operation.before else None
-        _verify(outcome, by_id.get(entry_id or ""))
+            outcome.written, outcome.error, task.unsettled = True, None, False
+            self._failures = 0
+
+    def _count_failure(self, error: IdentityBrokerError) -> None:
+        with self._lock:
+            self._failures += 1
+            if isinstance(error, AccessEndedError):
+                self._ended = True
+                self._halt = self._halt or str(error)
+            elif self._failures >= FAILURES_IN_A_ROW * self._work.http.concurrency:
+                self._halt = self._halt or f"{self._failures} requests in a row failed, the last one so: {error}"
+
+    def _read_back(self, due: Sequence[_Task]) -> Listing | None:
+        written = [task.outcome for task in due if task.outcome.written]
+        try:
+            listing = Listing(self._sender.send(ScimClient.users), self._work.domains)
+        except IdentityBrokerError as error:
+            for outcome in written:
+                label = outcome.operation.wanted.label
+                told = f"{outcome.error} It could" if outcome.error else f"{label} was written, but could"
+                outcome.error = f"{told} not be read back: {error}"
+            return None
+        self._writer.standing = listing.documents
+        for task in due:
+            outcome = task.outcome
+            if outcome.written and not task.unsettled and not outcome.error:
+                _judge(outcome, listing)
+            elif outcome.error:
+                outcome.user = listing.entry(task.operation)
+        return listing
+
+    def _reconsidered(self, due: Sequence[_Task], listing: Listing) -> list[_Task]:
+        """What is still to be sent, now that is known what the broker holds."""
+        situation = self._work.situation(listing.users, self._writer.begun.values())
+        left = []
+        for task, (operation, problem) in zip(
+            due, plan_again(situation, [task.operation for task in due]), strict=True
+        ):
+            outcome = task.outcome
+            if problem or operation.kind == "wait":
+                outcome.error = problem or f"{outcome.error} It is gone from the broker, and no external_id is given."
+            elif operation.changes and not operation.only_joins:
+                task.operation = operation
+                outcome.operation = outcome.operation if outcome.written else operation
+                left.append(task)
+            elif outcome.written:
+                _judge(outcome, listing)
+            else:
+                # Somebody else did it.
+                outcome.operation, outcome.user, outcome.error = operation, operation.after, None
+        return left
+
+    def _join_groups(self) -> None:
+        """Make the entries members of the groups that were asked for, or that a recreation took from them."""
+        joining: dict[str, list[Outcome]] = {}
+        names: dict[str, str] = {}
+        for outcome in self._outcomes:
+            if outcome.error or not outcome.user or not outcome.operation.changes:
+                continue
+            for group in (*outcome.operation.join, *self._lost(outcome)):
+                names.setdefault(folded(group.name), group.name)
+                joining.setdefault(folded(group.name), []).append(outcome)
+        for key, outcomes in joining.items():
+            members = [outcome.user for outcome in outcomes if outcome.user]
+            error, unverified = join_group(self._sender, names[key], members)
+            for outcome in outcomes:
+                outcome.written = True
+                if error and not outcome.error:
+                    outcome.error = f"{outcome.operation.wanted.label} is not in the group {names[key]}: {error}"
+                outcome.unverified = (
+                    *outcome.unverified,
+                    *(name for name in unverified if name not in outcome.unverified),
+                )
+        for outcome in {id(each): each for outcomes in joining.values() for each in outcomes}.values():
+            if outcome.user and outcome.operation.after and not outcome.error:
+                outcome.user = _with_groups(outcome.user, outcome.operation.after.groups)
+
+    def _lost(self, outcome: Outcome) -> tuple[GroupReference, ...]:
+        before = outcome.operation.before
+        recreation = self._writer.begun.get(before.id) if before and outcome.operation.kind == "recreate" else None
+        return recreation.groups if recreation else ()
+
+    def _break_off(self) -> None:
+        for task in self._tasks:
+            outcome, label = task.outcome, task.outcome.operation.wanted.label
+            if not outcome.written and not outcome.error:
+                outcome.error = f"{label} was not tried: the run was interrupted"
+            elif outcome.written and not outcome.error:
+                outcome.unverified = tuple(touched(outcome.operation))
 
 
-def _verify(outcome: Outcome, found: tuple[User, Mapping[str, Any]] | None) -> None:
-    operation = outcome.operation
-    label, broken_off = operation.wanted.label, outcome.error
-    if operation.kind == "delete":
-        outcome.user = None
-        outcome.error = (broken_off or f"{label} was deleted, and is still in the broker.") if found else None
-        return
-    if found is None or operation.after is None:
-        outcome.user = None
-        outcome.error = broken_off or f"{label} was written without an error, and is not in the broker."
-        return
-    outcome.user, document = found
-    different, unverified = unkept(operation.after, outcome.user, _touched(operation))
-    if operation.kind in ("create", "recreate") and returned_domain(document) is None and "domain" not in different:
-        unverified = [*unverified, "domain"]
-    outcome.unverified = tuple(dict.fromkeys(unverified))
-    outcome.error = None
-    if different:
-        said = "; ".join(f"{name}: asked {asked!r}, kept {kept!r}" for name, (asked, kept) in different.items())
-        outcome.error = broken_off or (
-            f"{label} was written, but the broker keeps something else than it was asked to ({said}). Look at the entry "
-            "before this person logs in."
-        )
+def _judge(outcome: Outcome, listing: Listing) -> None:
+    found = verdict(outcome.operation, listing)
+    outcome.user, outcome.unverified, outcome.error = found.user, found.unverified, found.error
 
 
-def _touched(operation: Operation) -> list[str]:
-    if operation.kind in ("create", "recreate"):
-        return ["username", "domain", "external_id", "active", *operation.wanted.named_attributes()]
-    if operation.before is None:
-        return []
-    changed = list(differences(operation.before, operation.wanted))
-    return ["username", "external_id", *changed] if operation.kind == "rename" else ["external_id", *changed]
+def _end_recreations(outcomes: Iterable[Outcome], writer: UserWriter, work: Work) -> None:
+    """Forget those whose old entry was never deleted, and those of whom the task has found nothing left to do."""
+    fine = {
+        folded(each.operation.wanted.label) for each in outcomes if not each.error and each.operation.kind != "wait"
+    }
+    for recreation in list(writer.begun.values()):
+        if recreation.id in writer.standing or folded(recreation.user(work.domains).label) in fine:
+            writer.end(recreation)
+
+
+def _may_pass(error: IdentityBrokerError, operation: Operation) -> bool:
+    """Whether reading again may show that it is done, or that something else is to be done."""
+    if isinstance(error, NotFoundError):
+        return operation.kind in ("update", "rename")
+    if isinstance(error, AnswerError) and not isinstance(error, ConflictError | UnreadableAnswerError):
+        return error.status == TOO_MANY or error.status >= SERVER_ERROR
+    return isinstance(error, TransportError | AnswerError)
+
+
+def _may_have_been_done(error: IdentityBrokerError) -> bool:
+    if isinstance(error, AnswerError) and not isinstance(error, UnreadableAnswerError):
+        return error.status >= SERVER_ERROR
+    return isinstance(error, TransportError | UnreadableAnswerError)
+
+
+def _with_groups(user: User, groups: Sequence[str]) -> User:
+    return replace(user, groups=tuple(sorted({*user.groups, *groups})))

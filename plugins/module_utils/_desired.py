@@ -22,7 +22,12 @@ def desired_users(
     C(provider_domains) None means that they are not known yet: everything else is checked already.
     """
     return [
-        desired_user({**defaults, **_said(item)}, provider_domains, position, f"users[{position}].")
+        desired_user(
+            {**defaults, **_said(item), "groups": [*(defaults.get("groups") or ()), *(item.get("groups") or ())]},
+            provider_domains,
+            position,
+            f"users[{position}].",
+        )
         for position, item in enumerate(items)
     ]
 
@@ -49,6 +54,7 @@ def desired_user(
         username_format=options.get("username_format") or "qualified",
         wire_form=options.get("wire_form") or "both",
         login_from=login_from,
+        groups=tuple(_text(f"{field}groups", name) for name in options.get("groups") or ()),
         asked_as=asked_as,
         position=position,
         **{name: options.get(name) for name in TEXT_ATTRIBUTES},

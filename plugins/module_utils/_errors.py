@@ -36,6 +36,10 @@ class PlanRefusedError(IdentityBrokerError):
         super().__init__("\n".join([headline, *problems]) if len(problems) > 1 else f"{headline} {problems[0]}")
 
 
+class AccessEndedError(IdentityBrokerError):
+    """No token serves any more, so nothing else can be sent either."""
+
+
 class TransportError(IdentityBrokerError):
     """No HTTP answer: name, TLS, connection or time-out."""
 

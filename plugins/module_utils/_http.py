@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
+import threading
 import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,9 +43,10 @@ except ImportError:
 
 VERSION = "0.1.0"
 BODY_SHOWN = 300
-TRIES = 3
+TRIES = 4
 LONGEST_PAUSE = 60.0
 REPEATABLE = frozenset({"GET"})
+BUSY = frozenset({502, 503, 504})
 
 Authorization = Callable[["requests.PreparedRequest"], "requests.PreparedRequest"]
 
@@ -73,7 +79,7 @@ def no_authorization(request: requests.PreparedRequest) -> requests.PreparedRequ
 
 
 class HttpClient:
-    """One kept-alive HTTPS session. Every secret that is told to C(hide) stays out of every message."""
+    """Kept-alive HTTPS, one session a thread. Every secret that is told to C(hide) stays out of every message."""
 
     def __init__(
         self,
@@ -82,15 +88,25 @@ class HttpClient:
         ca_path: str | None = None,
         timeout: float = 30,
         check_mode: bool = False,
-        pause: Callable[[float], None] = time.sleep,
+        concurrency: int = 1,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
         self._timeout = timeout
         self._check_mode = check_mode
-        self._pause = pause
-        self._secrets: set[str] = set()
+        self.concurrency = concurrency
+        self.pool = ThreadPoolExecutor(concurrency)
+        """For what is sent side by side; each of its threads keeps its connection for the whole run."""
+        self.hurry = threading.Event()
+        """Once set, nothing is waited for between tries: somebody wants an end."""
+        self.pause = pause or self.hurry.wait
+        self._secrets: frozenset[str] = frozenset()
         self._ca_path = ca_path
         self._verify: bool | str = False
         self.sent: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._own = threading.local()
+        self._sessions: list[requests.Session] = []
+        self._quiet_until = 0.0
         context = _tls_context(validate_certs, ca_path)
         if validate_certs:
             # A path, since True would let REQUESTS_CA_BUNDLE replace it.
@@ -103,25 +119,25 @@ class HttpClient:
             def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
                 super().init_poolmanager(*args, ssl_context=context, **kwargs)
 
-        self._session = requests.Session()
-        self._session.mount("https://", Adapter())
-        self._session.headers["User-Agent"] = f"homelab.identity_broker/{VERSION}"
+        self._adapter = Adapter
 
     def __enter__(self) -> HttpClient:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._session.close()
+        self.pool.shutdown(cancel_futures=True)
+        for session in self._sessions:
+            session.close()
 
     def hide(self, secret: str) -> None:
         """Keep a secret out of messages from now on."""
         if secret:
-            self._secrets.add(secret)
+            self._secrets |= {secret}
 
     @property
     def secrets(self) -> frozenset[str]:
         """All that must not be shown."""
-        return frozenset(self._secrets)
+        return self._secrets
 
     def request(
         self,
@@ -148,34 +164,67 @@ class HttpClient:
             )
         if not url.startswith("https://"):
             raise TransportError(attempted, host, "credentials go to https only", "Correct the URL.")
+        headers = {"Accept": content_type, **({"Content-Type": content_type} if document is not None else {})}
+        body = None if document is None else json.dumps(document).encode()
         for attempt in range(1, TRIES + 1):
             again = attempt < TRIES
-            self.sent[method] = self.sent.get(method, 0) + 1
+            repeatable = again and method in REPEATABLE
+            self._wait_until_welcome()
+            self._count(method)
             try:
-                response = self._session.request(
+                response = self._session().request(
                     method,
                     url,
                     params=query,
-                    data=None if document is None else json.dumps(document).encode(),
-                    headers={
-                        "Accept": content_type,
-                        **({"Content-Type": content_type} if document is not None else {}),
-                    },
+                    data=body,
+                    headers=headers,
                     auth=basic or authorization,
                     verify=self._verify,
                     timeout=self._timeout,
                     allow_redirects=False,
                 )
             except (requests.RequestException, OSError) as error:
-                if again and method in REPEATABLE and _passing(error):
-                    self._pause(attempt)
+                if repeatable and _passing(error):
+                    self.pause(_back_off(attempt))
                     continue
                 raise self._transport_error(attempted, host, error) from None
-            if again and (response.status_code == 429 or (response.status_code == 503 and method in REPEATABLE)):
-                self._pause(_retry_after(response.headers.get("Retry-After"), attempt))
+            if again and response.status_code == 429:
+                self._be_quiet(_retry_after(response.headers.get("Retry-After"), attempt))
                 continue
-            return self._read(response, attempted, host)
+            if repeatable and response.status_code in BUSY:
+                self.pause(_retry_after(response.headers.get("Retry-After"), attempt))
+                continue
+            try:
+                return self._read(response, attempted, host)
+            except UnreadableAnswerError:
+                if not repeatable:
+                    raise
+                self.pause(_back_off(attempt))
         raise AssertionError("the last try neither answered nor failed")
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._own, "session", None)
+        if session is None:
+            session = self._own.session = requests.Session()
+            session.mount("https://", self._adapter())
+            session.headers["User-Agent"] = f"homelab.identity_broker/{VERSION}"
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+    def _count(self, method: str) -> None:
+        with self._lock:
+            self.sent[method] = self.sent.get(method, 0) + 1
+
+    def _be_quiet(self, seconds: float) -> None:
+        """A server that has had too much is left alone by every thread, not just by the one that it told."""
+        with self._lock:
+            self._quiet_until = max(self._quiet_until, time.monotonic() + seconds)
+
+    def _wait_until_welcome(self) -> None:
+        rest = self._quiet_until - time.monotonic()
+        if rest > 0:
+            self.pause(rest)
 
     def scrubbed(self, text: str) -> str:
         """Text from a server, on one line, bounded and without secrets."""
@@ -288,16 +337,25 @@ def _tls_context(validate_certs: bool, ca_path: str | None) -> ssl.SSLContext:
 
 
 def _passing(error: Exception) -> bool:
-    return isinstance(
-        error, requests.exceptions.ConnectionError | requests.exceptions.ChunkedEncodingError
-    ) and not isinstance(error, requests.exceptions.SSLError | requests.exceptions.ConnectTimeout)
+    """Whether trying again may help: not where TLS fails, nor where nobody is reached at all."""
+    broken = requests.exceptions.ConnectionError | requests.exceptions.ChunkedEncodingError
+    hopeless = requests.exceptions.SSLError | requests.exceptions.ConnectTimeout
+    return isinstance(error, broken | requests.exceptions.ReadTimeout) and not isinstance(error, hopeless)
+
+
+def _back_off(attempt: int) -> float:
+    return 0.5 * 2.0 ** (attempt - 1)
 
 
 def _retry_after(header: str | None, attempt: int) -> float:
-    try:
-        return min(max(float(header or attempt), 0.0), LONGEST_PAUSE)
-    except ValueError:
-        return float(attempt)
+    """Seconds to wait: the header holds seconds or a date (RFC 9110 section 10.2.3)."""
+    seconds = _back_off(attempt)
+    if header is not None and header.strip().isdecimal():
+        seconds = float(header)
+    elif header is not None:
+        with contextlib.suppress(TypeError, ValueError):
+            seconds = (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), LONGEST_PAUSE)
 
 
 def _error_said(response: requests.Response) -> tuple[str, str]:

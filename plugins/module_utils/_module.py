@@ -5,20 +5,28 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from ._access import AccessOptions, ScimAccess
+from ._apply import Work
 from ._errors import IdentityBrokerError, InputError
 from ._http import REQUESTS_IMPORT_ERROR, HttpClient
+from ._journal import DEFAULT as JOURNAL
+from ._journal import Journal
+from ._provision import Provisioned
+from ._summary import interruption, summary
 from ._users import USERNAME_FORMATS, WIRE_FORMS
 from ._vcenter import VcenterClient
 
 Spec = dict[str, dict[str, Any]]
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+MOST_THREADS = 64
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -76,6 +84,11 @@ def user_spec() -> Spec:
     }
 
 
+def journal_spec() -> Spec:
+    """The option of modules that may create a user anew."""
+    return {"journal_path": {"type": "path", "default": JOURNAL}}
+
+
 class Connection:
     """What a module works with: the HTTPS session, vCenter where it is given, and SCIM by the token law."""
 
@@ -83,6 +96,9 @@ class Connection:
         options = module.params
         if "\n" in (options["hostname"] or "") or "/" in (options["hostname"] or ""):
             raise InputError("hostname", f"{options['hostname']!r} is no host name", "Give the name alone, no URL.")
+        if not 1 <= (options.get("concurrency") or 1) <= MOST_THREADS:
+            problem = f"{options['concurrency']} is not between 1 and {MOST_THREADS}"
+            raise InputError("concurrency", problem, "The default is 8.")
         self._module = module
         self.http = stack.enter_context(
             HttpClient(
@@ -90,6 +106,7 @@ class Connection:
                 ca_path=options["ca_path"],
                 timeout=options["timeout"],
                 check_mode=module.check_mode,
+                concurrency=options.get("concurrency") or 1,
             )
         )
         self.warnings: list[str] = []
@@ -129,6 +146,25 @@ class Connection:
         )
         return self._access
 
+    def work(self) -> Work:
+        """What users are read, planned and written with."""
+        return Work(self.http, self.scim_access(changes_state=True), Journal(self._module.params["journal_path"]))
+
+    def told(self, done: Provisioned, work: Work) -> dict[str, Any]:
+        """What modules return of a provisioning for people, and where somebody broke it off, what was done by then."""
+        self.warnings += done.notes
+        if done.plan.binding:
+            self.warnings.append(done.plan.binding.announcement)
+        results = [(o.operation.wanted, o.operation.kind, o.error) for o in done.outcomes]
+        lines = summary(results, done.plan.binding, check_mode=self._module.check_mode, minted=self.minted)
+        if done.interrupted:
+            lines = interruption(lines, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+            work.journal.report(work.access.client.host, lines)
+            # Ansible itself has stopped listening by now; the log of the system has not.
+            self._module.log("\n".join(lines))
+            return {"summary": lines, "failed": True, "msg": "\n".join(lines)}
+        return {"summary": lines}
+
     @property
     def minted(self) -> bool:
         """Whether a sync token was minted."""
@@ -162,6 +198,7 @@ def run(module: AnsibleModule, work: Callable[[Connection], dict[str, Any]]) -> 
         module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
     connection: Connection | None = None
     result: dict[str, Any] = {}
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         with ExitStack() as stack:
             connection = Connection(module, stack)
@@ -170,7 +207,13 @@ def run(module: AnsibleModule, work: Callable[[Connection], dict[str, Any]]) -> 
         result = {"failed": True, "msg": str(error)}
         if connection is not None and connection.minted:
             result["minted"] = True
+    except KeyboardInterrupt:
+        result = {"failed": True, "msg": "Interrupted. Nothing had been written."}
     _leave(module, connection, result)
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _leave(module: AnsibleModule, connection: Connection | None, result: Mapping[str, Any]) -> None:

@@ -8,11 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ._access import ScimAccess
-from ._apply import Outcome, carry_out, read_users, untouched
+from ._access import read_users
+from ._apply import Outcome, Work, carry_out, untouched
 from ._candidates import AttemptList
+from ._directory import Situation
 from ._plan import Plan, plan, refuse_duplicates
-from ._users import DesiredUser, User
+from ._purge import Purge
+from ._recreation import Recreation
+from ._users import DesiredUser, GroupReference, folded
+
+Domains = Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a task asks for, and how.
+
+    C(users) and C(purge) read the task's options, given the provider's domains, or None while they are not known.
+    """
+
+    users: Callable[[Domains], list[DesiredUser]]
+    purge: Callable[[Sequence[DesiredUser], Domains], Purge | None] = lambda _users, _domains: None
+    login_attempts: AttemptList | None = None
+    login_attempts_of: Sequence[str] | None = None
+    report_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -21,6 +40,8 @@ class Provisioned:
 
     plan: Plan
     outcomes: Sequence[Outcome]
+    interrupted: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -33,36 +54,54 @@ class Provisioned:
         return [outcome.error for outcome in self.outcomes if outcome.error]
 
 
-def provision(
-    access: ScimAccess,
-    desire: Callable[[Sequence[str] | None], list[DesiredUser]],
-    *,
-    check_mode: bool,
-    login_attempts: AttemptList | None = None,
-    login_attempts_of: Sequence[str] | None = None,
-    report_missing: bool = False,
-) -> Provisioned:
-    """Bring the broker's users to what is desired.
-
-    C(desire) reads the task's options, given the provider's domains, or None while they are not known.
-    """
+def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
+    """Bring the broker's users to what is wanted."""
     # Before anything is sent: a misspelt option must not cost a minting.
-    as_written = desire(None)
+    as_written = wanted.users(None)
     refuse_duplicates(as_written)
-    domain_needed = any(not wanted.domain for wanted in as_written)
-    documents, users, domains = read_users(access, domain_needed=domain_needed)
-    desired = desire(domains)
+    purge = wanted.purge(as_written, None)
+    needed = purge is not None or any(not each.domain for each in as_written)
+    documents, users, work.domains = read_users(work.access, domain_needed=needed)
+    desired = wanted.users(work.domains)
+    purge = wanted.purge(desired, work.domains)
+    if any(each.groups for each in desired):
+        work.groups = _groups(work)
+    host = work.access.client.host
+    work.recreations = work.journal.recreations(host)
+    notes = [_left_over(each, work.domains) for each in work.recreations if not _is_named(each, desired, work.domains)]
 
-    def planned(actual: list[User]) -> Plan:
+    def planned(situation: Situation) -> Plan:
         return plan(
-            actual,
+            situation,
             desired,
-            login_attempts=login_attempts,
-            login_attempts_of=login_attempts_of,
-            report_missing=report_missing,
+            login_attempts=wanted.login_attempts,
+            login_attempts_of=wanted.login_attempts_of,
+            report_missing=wanted.report_missing,
+            purge=purge,
         )
 
-    first = planned(users)
+    first = planned(work.situation(users))
     if check_mode:
-        return Provisioned(first, untouched(first))
-    return Provisioned(first, carry_out(first, access, documents, domains, planned))
+        return Provisioned(first, untouched(first), notes=tuple(notes))
+    before = work.journal.take_report(host)
+    done = carry_out(first, documents, planned, work)
+    return Provisioned(first, done.outcomes, done.interrupted, tuple([*notes, before] if before else notes))
+
+
+def _is_named(recreation: Recreation, desired: Sequence[DesiredUser], domains: tuple[str, ...]) -> bool:
+    label = folded(recreation.user(domains).label)
+    return any(folded(each.label) == label for each in desired)
+
+
+def _left_over(recreation: Recreation, domains: tuple[str, ...]) -> str:
+    return (
+        f"{recreation.user(domains).label} was to be created anew at {recreation.began}, which was broken off, and this task "
+        "does not name that user. The journal keeps the entry; run the task that names the user."
+    )
+
+
+def _groups(work: Work) -> dict[str, GroupReference]:
+    return {
+        folded(document["displayName"]): GroupReference(document["id"], document["displayName"])
+        for document in work.access.client.groups()
+    }

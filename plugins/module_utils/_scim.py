@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -16,7 +16,12 @@ from ._http import HttpClient, header_authorization
 
 CONTENT_TYPE = "application/scim+json"
 PAGE = 100
+READINGS = 3
 SCHEMES = {"hzn": "HZN", "bearer": "Bearer"}
+
+
+_Page = tuple[list[Any], int]
+"""The rows of a page, and the announced total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +120,26 @@ class ScimClient:
             self._send("DELETE", _address(kind, key), f"delete the {kind.noun} {label}")
 
     def _listing(self, kind: _Kind) -> list[dict[str, Any]]:
+        """Reading is safe to repeat: a list that changed while it was paged may add up the next time."""
+        for attempt in range(1, READINGS):
+            try:
+                return self._one_listing(kind, self._pages)
+            except (ListingError, UnreadableAnswerError):
+                self._http.pause(attempt)
+        return self._one_listing(kind, self._pages_one_by_one)
+
+    def _one_listing(self, kind: _Kind, pages: Callable[[str, str], Iterable[_Page]]) -> list[dict[str, Any]]:
         attempted = f"list the broker's {kind.noun}s"
         found: dict[str, dict[str, Any]] = {}
-        announced = rows = 0
-        for page, total in self._pages(kind.path, attempted):
-            announced = total
+        totals: set[int] = set()
+        rows = 0
+        for page, total in pages(kind.path, attempted):
+            totals.add(total)
             rows += len(page)
             for document in page:
                 found[_identified(kind, document, attempted, self.host)["id"]] = document
-        if len(found) != announced or rows != announced:
+        if totals != {rows} or rows != len(found):
+            announced = " or ".join(str(total) for total in sorted(totals))
             raise ListingError(
                 f"The list of {kind.noun}s on {self.host} does not add up: {announced} announced, {rows} sent, "
                 f"{len(found)} different. Nothing was changed by it.",
@@ -131,17 +147,30 @@ class ScimClient:
             )
         return list(found.values())
 
-    def _pages(self, resource: str, attempted: str) -> Iterator[tuple[list[Any], int]]:
+    def _pages(self, resource: str, attempted: str) -> Iterator[_Page]:
+        """The first page tells how many rows the broker gives at a time, and the others are read side by side."""
+        first = self._read_page(resource, attempted, 1)
+        yield first
+        page, total = first
+        if page and len(page) < total:
+            starts = range(1 + len(page), total + 1, len(page))
+            yield from self._http.pool.map(lambda start: self._read_page(resource, attempted, start), starts)
+
+    def _pages_one_by_one(self, resource: str, attempted: str) -> Iterator[_Page]:
+        """For a broker whose pages differ in length."""
         start = 1
         while True:
-            document = self._send("GET", resource, attempted, query={"startIndex": start, "count": PAGE})
-            page, total = self._page(document, attempted)
+            page, total = self._read_page(resource, attempted, start)
             yield page, total
             start += len(page)
             if not page or start > total:
                 return
 
-    def _page(self, document: Any, attempted: str) -> tuple[list[Any], int]:
+    def _read_page(self, resource: str, attempted: str, start: int) -> _Page:
+        document = self._send("GET", resource, attempted, query={"startIndex": start, "count": PAGE})
+        return self._page(document, attempted)
+
+    def _page(self, document: Any, attempted: str) -> _Page:
         total = document.get("totalResults") if isinstance(document, dict) else None
         if not isinstance(total, int) or isinstance(total, bool):
             raise UnreadableAnswerError(

@@ -17,6 +17,8 @@ _DONE = {
     "recreate": "deleted and created anew",
     "delete": "deleted",
 }
+SHOWN = 20
+"""Of each kind; whoever wants all reads C(users) of the result."""
 
 
 def summary(
@@ -26,23 +28,16 @@ def summary(
     check_mode: bool,
     minted: bool,
 ) -> list[str]:
-    """Lines for each user that was changed, failed or waits; the rest is counted.
+    """Lines for the users that were changed, failed or wait, as many as a person reads; the rest is counted.
 
     C(results) holds the wanted user, the operation and the error, if any, of each.
     """
     lines: list[str] = []
-    prefix = "would be " if check_mode else ""
-    for wanted, kind, error in results:
-        if error:
-            lines.append(f"FAILED   {error}")
-        elif kind in _DONE:
-            also = f", ExternalId {wanted.external_id}" if wanted.external_id and kind in ("create", "recreate") else ""
-            lines.append(f"{prefix}{_DONE[kind]}: {wanted.label}{also}")
-        elif kind == "wait":
-            lines.append(
-                f"waiting: {wanted.label} has no entry, and an ExternalId is missing: give external_id, or let the "
-                "person try to log in with SSO and run again"
-            )
+    for kind, done in (*_DONE.items(), ("wait", "waiting")):
+        these = [wanted for wanted, each, error in results if each == kind and not error]
+        told = f"would be {done}" if check_mode and kind != "wait" else done
+        lines += _first([f"{told}: {wanted.label}{_remark(wanted, kind)}" for wanted in these], told)
+    lines += _first([f"FAILED   {error}" for _wanted, _kind, error in results if error], "FAILED")
     unchanged = sum(1 for _wanted, kind, error in results if kind == "none" and not error)
     if unchanged:
         lines.append(f"left as they are: {unchanged} of {len(results)}")
@@ -59,3 +54,26 @@ def failure(errors: Sequence[str], total: int) -> str:
         return errors[0]
     more = [f"... and {len(errors) - 10} more, see users[].error"] if len(errors) > 10 else []
     return "\n".join([f"{len(errors)} of {total} users failed:", *errors[:10], *more])
+
+
+def interruption(lines: Sequence[str], when: str) -> list[str]:
+    """What a run that somebody broke off leaves behind."""
+    return [
+        f"Interrupted {when}. What was under way then was finished, and nothing more begun:",
+        *lines,
+        "Run the same task again; it goes on from there.",
+    ]
+
+
+def _remark(wanted: DesiredUser, kind: str) -> str:
+    if kind == "wait":
+        return (
+            " has no entry, and an ExternalId is missing: give external_id, or let the person try to log in with SSO and "
+            "run again"
+        )
+    return f", ExternalId {wanted.external_id}" if wanted.external_id and kind in ("create", "recreate") else ""
+
+
+def _first(lines: list[str], told: str) -> list[str]:
+    more = [f"{told}: {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return [*lines[:SHOWN], *more]

@@ -8,15 +8,14 @@ The file holds JSON, C({"token": ..., "scim_url": ...}), or the bare token that 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 from ._broker_answers import SyncToken
 from ._errors import InputError
+from ._private_file import write_private_file
 
 
 def read_token_file(path: str) -> SyncToken | None:
@@ -46,17 +45,8 @@ def read_token_file(path: str) -> SyncToken | None:
 
 def write_token_file(path: str, token: SyncToken) -> None:
     """Keep a token, readable by its owner only, and never half written."""
-    file = Path(path)
     try:
-        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # 0600 from the start
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-                json.dump({"token": token.token, "scim_url": token.scim_url}, handle)
-            Path(name).replace(file)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
+        write_private_file(Path(path), json.dumps({"token": token.token, "scim_url": token.scim_url}))
     except OSError as error:
         raise InputError(
             "token_file",

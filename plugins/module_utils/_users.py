@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 CORE_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 WS1B_SCHEMA = "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User"
@@ -26,6 +26,13 @@ TEXT_ATTRIBUTES = ("given_name", "family_name", "display_name", "email")
 """The attributes that an empty string clears."""
 
 MUTABLE_ATTRIBUTES = (*TEXT_ATTRIBUTES, "active")
+
+
+class GroupReference(NamedTuple):
+    """A group of the broker, as far as a member has to know it."""
+
+    id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class DesiredUser:
     username_format: str = "qualified"
     wire_form: str = "both"
     login_from: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     asked_as: str = ""
     position: int = 0
 

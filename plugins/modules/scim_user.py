@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - homelab.identity_broker.vcenter.prefixed
   - homelab.identity_broker.scim
   - homelab.identity_broker.user
+  - homelab.identity_broker.journal
 options:
   username:
     description:
@@ -153,20 +154,24 @@ from typing import Any
 
 from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
 from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import desired_user
-from ansible_collections.homelab.identity_broker.plugins.module_utils._provision import provision
+from ansible_collections.homelab.identity_broker.plugins.module_utils._provision import Wanted, provision
 
 
 def main() -> None:
-    module = _module.make_module(_module.prefixed_vcenter_spec(), _module.scim_spec(), _module.user_spec())
+    module = _module.make_module(
+        _module.prefixed_vcenter_spec(), _module.scim_spec(), _module.journal_spec(), _module.user_spec()
+    )
 
     def ensure(connection: _module.Connection) -> dict[str, Any]:
-        access = connection.scim_access(changes_state=True)
-        done = provision(access, lambda domains: [desired_user(module.params, domains)], check_mode=module.check_mode)
+        work = connection.work()
+        wanted = Wanted(lambda domains: [desired_user(module.params, domains)])
+        done = provision(work, wanted, check_mode=module.check_mode)
+        told = connection.told(done, work)
         outcome = done.outcomes[0]
         return {
             "changed": done.changed,
             "failed": bool(outcome.error),
-            **({"msg": outcome.error} if outcome.error else {}),
+            **({"msg": told.get("msg") or outcome.error} if outcome.error else {}),
             "user": outcome.user.result() if outcome.user else None,
             "operation": outcome.operation.kind,
             "minted": connection.minted,

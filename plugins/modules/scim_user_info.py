@@ -104,7 +104,7 @@ users:
 from typing import Any
 
 from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
-from ansible_collections.homelab.identity_broker.plugins.module_utils._apply import read_users
+from ansible_collections.homelab.identity_broker.plugins.module_utils._access import read_users
 from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import text_option
 from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import find
 

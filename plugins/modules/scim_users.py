@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - homelab.identity_broker.vcenter
   - homelab.identity_broker.scim
   - homelab.identity_broker.user
+  - homelab.identity_broker.journal
 attributes:
   action_group:
     description: Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.scim) in C(module_defaults).
@@ -77,7 +78,8 @@ options:
       recreate:
         description:
           - Whether a user whose ExternalId is another is deleted and created anew with the one given.
-          - The broker ignores a change of the ExternalId, so there is no other way. Group memberships are lost.
+          - The broker ignores a change of the ExternalId, so there is no other way.
+          - The entry and its group memberships go to O(journal_path) before the deletion, and are restored after it.
         type: bool
       rename:
         description:
@@ -99,6 +101,14 @@ options:
           - The default is V(both).
         type: str
         choices: [both, seed, ws1b]
+      groups:
+        description:
+          - The groups of the broker that the user is to be a member of, by name, besides those of O(groups).
+          - Memberships that are not named stay. A group that there is not is an error; M(homelab.identity_broker.scim_group)
+            creates it, and removes members.
+        type: list
+        elements: str
+        version_added: 0.2.0
       login_from:
         description:
           - Addresses or networks from which this person's login must have come to be taken from O(login_attempts).
@@ -127,6 +137,38 @@ options:
     type: str
     default: error
     choices: [error, report]
+  groups:
+    description: The groups of the broker that everybody of O(users) is to be a member of, by name.
+    type: list
+    elements: str
+    version_added: 0.2.0
+  purge:
+    description:
+      - Whether users of O(domain) whom O(users) does not name are removed. Users of other or unknown domains never are.
+      - Needs O(domain) and O(max_deletes). Refused before the first deletion when O(users) names nobody who is to stay, when
+        the list of the broker's users does not add up, and when two readings of it differ.
+      - Nobody is purged by a task with O(login_attempts_of).
+    type: bool
+    default: false
+    version_added: 0.2.0
+  max_deletes:
+    description:
+      - How many users O(purge) may remove at most, as a number such as V(5), or as a part of the domain's users such as V(10%).
+        When it would remove more, nothing is changed at all.
+      - There is no default. Users whom O(users) itself wants absent do not count.
+    type: str
+    version_added: 0.2.0
+  purge_action:
+    description: Whether O(purge) deletes users, or deactivates them, which keeps their entries and locks them out.
+    type: str
+    default: delete
+    choices: [delete, deactivate]
+    version_added: 0.2.0
+  concurrency:
+    description: How many requests are under way at a time, from 1 to 64.
+    type: int
+    default: 8
+    version_added: 0.2.0
 seealso:
   - module: homelab.identity_broker.scim_user
   - module: homelab.identity_broker.externalid_fact
@@ -157,13 +199,13 @@ EXAMPLES = r"""
     domain: lab.example.org
     missing_external_id: report
     users:
-      - { username: scone, given_name: Scone }
+        - { username: scone, given_name: Scone }
   register: provisioned
 """
 
 RETURN = r"""
 users:
-  description: One item for each of O(users), in their order.
+  description: One item for each of O(users), in their order; then one for each who was purged.
   returned: success, or failure after writing
   type: list
   elements: dict
@@ -221,6 +263,10 @@ users:
       description: What was done, or would be in check mode; V(wait) for who lacks an ExternalId.
       type: str
       sample: create
+    purged:
+      description: Whether the user was not named, and went by O(purge).
+      type: bool
+      sample: false
     unverified:
       description: The attributes that the broker does not return.
       type: list
@@ -283,54 +329,79 @@ minted:
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
+from ansible_collections.homelab.identity_broker.plugins.module_utils._apply import Work
 from ansible_collections.homelab.identity_broker.plugins.module_utils._candidates import Binding
 from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import attempt_list, desired_users
-from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import CHANGING
-from ansible_collections.homelab.identity_broker.plugins.module_utils._provision import Provisioned, provision
-from ansible_collections.homelab.identity_broker.plugins.module_utils._summary import failure, summary
+from ansible_collections.homelab.identity_broker.plugins.module_utils._directory import CHANGING
+from ansible_collections.homelab.identity_broker.plugins.module_utils._provision import (
+    Domains,
+    Provisioned,
+    Wanted,
+    provision,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._purge import (
+    PURGE_ACTIONS,
+    Purge,
+    purge_option,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._summary import failure
+from ansible_collections.homelab.identity_broker.plugins.module_utils._users import DesiredUser
 
 DEFAULTS = ("domain", "username_format", "wire_form", "recreate", "rename")
 
 
 def main() -> None:
     item = _module.user_spec()
+    groups: dict[str, Any] = {"type": "list", "elements": "str"}
     module = _module.make_module(
         _module.vcenter_spec(),
         _module.scim_spec(),
+        _module.journal_spec(),
         {name: item[name] for name in DEFAULTS},
         {
             "users": {
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": {**item, "login_from": {"type": "list", "elements": "str"}},
+                "options": {**item, "login_from": {"type": "list", "elements": "str"}, "groups": groups},
             },
+            "groups": groups,
             "login_attempts": {"type": "dict"},
             "login_attempts_of": {"type": "list", "elements": "str"},
             "missing_external_id": {"type": "str", "default": "error", "choices": ["error", "report"]},
+            "purge": {"type": "bool", "default": False},
+            "max_deletes": {"type": "str"},
+            "purge_action": {"type": "str", "default": "delete", "choices": list(PURGE_ACTIONS)},
+            "concurrency": {"type": "int", "default": 8},
         },
     )
     options = module.params
 
+    def users(domains: Domains) -> list[DesiredUser]:
+        return desired_users(options["users"], {name: options[name] for name in (*DEFAULTS, "groups")}, domains)
+
+    def purge(desired: Sequence[DesiredUser], domains: Domains) -> Purge | None:
+        if not options["purge"]:
+            return None
+        return purge_option(options["domain"], options["max_deletes"], options["purge_action"], desired, domains)
+
     def ensure(connection: _module.Connection) -> dict[str, Any]:
-        done = provision(
-            connection.scim_access(changes_state=True),
-            lambda domains: desired_users(options["users"], {name: options[name] for name in DEFAULTS}, domains),
-            check_mode=module.check_mode,
+        work = connection.work()
+        wanted = Wanted(
+            users,
+            purge,
             login_attempts=attempt_list(options["login_attempts"]),
             login_attempts_of=options["login_attempts_of"],
             report_missing=options["missing_external_id"] == "report",
         )
-        if done.plan.binding:
-            connection.warnings.append(done.plan.binding.announcement)
-        return result(done, connection)
+        return result(provision(work, wanted, check_mode=module.check_mode), connection, work)
 
-    def result(done: Provisioned, connection: _module.Connection) -> dict[str, Any]:
+    def result(done: Provisioned, connection: _module.Connection, work: Work) -> dict[str, Any]:
         counts = Counter("error" if outcome.error else outcome.operation.kind for outcome in done.outcomes)
-        told = [(o.operation.wanted, o.operation.kind, o.error) for o in done.outcomes]
         return {
             "changed": done.changed,
             "failed": bool(done.errors),
@@ -340,6 +411,7 @@ def main() -> None:
                     "username": outcome.operation.wanted.asked_as,
                     "user": outcome.user.result() if outcome.user else None,
                     "operation": outcome.operation.kind,
+                    "purged": outcome.operation.purged,
                     "unverified": list(outcome.unverified),
                     "error": outcome.error,
                 }
@@ -349,9 +421,9 @@ def main() -> None:
             "binding": shown(done.plan.binding),
             "counts": {kind: counts[kind] for kind in (*CHANGING, "none", "wait", "error")},
             "requests": connection.requests(),
-            "summary": summary(told, done.plan.binding, check_mode=module.check_mode, minted=connection.minted),
             "minted": connection.minted,
             "diff": done.plan.diff(),
+            **connection.told(done, work),
         }
 
     _module.run(module, ensure)

@@ -20,7 +20,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._candidate
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import PlanRefusedError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import LoginAttempt
-from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import Plan, plan
+from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import Plan
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import DesiredUser, User
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_text import START, Login
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.worlds import (
@@ -28,6 +28,7 @@ from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils
     OTHER,
     in_order,
     picks,
+    plan,
     user,
     wanted,
 )

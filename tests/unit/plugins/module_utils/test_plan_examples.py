@@ -9,20 +9,16 @@ from typing import Any
 
 import pytest
 from ansible_collections.homelab.identity_broker.plugins.module_utils._candidates import AttemptList
+from ansible_collections.homelab.identity_broker.plugins.module_utils._directory import CHANGING
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import PlanRefusedError
-from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import (
-    CHANGING,
-    Plan,
-    find,
-    plan,
-    refuse_duplicates,
-)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import Plan, find, refuse_duplicates
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import DesiredUser, User
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_text import Login
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.worlds import (
     LAB,
     OTHER,
     in_order,
+    plan,
     user,
     wanted,
 )

@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.homelab.identity_broker.plugins.module_utils._candidates import AttemptList
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import PlanRefusedError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import LoginAttempt
-from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import Plan, plan
+from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import Plan
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import DesiredUser, User
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_text import Login
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.worlds import (
@@ -24,6 +24,7 @@ from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils
     is_meant,
     modest_lists,
     picks,
+    plan,
     planned,
     tidy_directories,
     wanted_lists,

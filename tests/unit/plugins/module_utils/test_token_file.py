@@ -123,7 +123,7 @@ def test_a_write_that_fails_leaves_the_old_token_and_nothing_else(path: Path, mo
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(json, "dump", broken)
+        patch.setattr(os, "fsync", broken)
         with pytest.raises(InputError, match="No space left") as caught:
             write_token_file(str(path), SyncToken("n3w-s3cr3t", None))
     assert "s3cr3t" not in str(caught.value)

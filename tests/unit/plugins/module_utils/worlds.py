@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.homelab.identity_broker.plugins.module_utils._candidates import AttemptList
+from ansible_collections.homelab.identity_broker.plugins.module_utils._directory import Situation
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import PlanRefusedError
-from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import Plan, plan
+from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import Plan
+from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import plan as plan_of_situation
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import DesiredUser, User
 from hypothesis import assume
 from hypothesis import strategies as st
@@ -152,6 +154,11 @@ def apply(made: Plan, users: Sequence[User]) -> list[User]:
             entry_id = after.id if kept else f"new-{number}"
             held[entry_id] = replace(after, id=entry_id)
     return list(held.values())
+
+
+def plan(users: Sequence[User], desired: Sequence[DesiredUser], **more: Any) -> Plan:
+    """The plan where nothing else is in the broker but users."""
+    return plan_of_situation(Situation(users), desired, **more)
 
 
 def planned(users: Sequence[User], desired: Sequence[DesiredUser], found: AttemptList | None = None) -> Plan:

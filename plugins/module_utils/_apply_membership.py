@@ -1,0 +1,34 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Makes users members of groups that stand. PRIVATE to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ._access import Sender
+from ._apply_group import carry_out_group
+from ._errors import IdentityBrokerError
+from ._group_plan import plan_group
+from ._groups import DesiredGroup, Principals, group_from_scim
+from ._scim import ScimClient
+from ._users import DesiredUser, User
+
+
+def join_group(sender: Sender, name: str, users: Sequence[User]) -> tuple[str | None, tuple[str, ...]]:
+    """Add users to a group, and read back. What went wrong, if anything, and what the broker does not tell."""
+    try:
+        principals = Principals(users, sender.send(ScimClient.groups))
+        key = principals.group_id(name)
+        if key is None:
+            return f"The broker has no group {name} any more. Create it with scim_group, and run the task again.", ()
+        standing = group_from_scim(sender.send(ScimClient.group, key, name), principals)
+        members = tuple(DesiredUser(username=user.bare_name, domain=user.domain or "") for user in users)
+        plan = plan_group(principals, standing, DesiredGroup(name, members))
+        if not plan.changes:
+            return None, ()
+        outcome = carry_out_group(plan, principals, sender)
+    except IdentityBrokerError as error:
+        return str(error), ()
+    return outcome.error, ("groups",) if outcome.unverified else ()

@@ -1,0 +1,257 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the broker holds, and what becomes of one wanted user. PRIVATE to this collection.
+
+Here stands the ExternalId law: wrongly bound, an ExternalId gives one person another's access, so whatever is not
+certain is refused, with both names in the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ._groups import ALL_USERS
+from ._recreation import Recreation
+from ._users import (
+    MUTABLE_ATTRIBUTES,
+    DesiredUser,
+    GroupReference,
+    User,
+    differences,
+    folded,
+    predicted,
+    renamed,
+    same_name,
+)
+
+CHANGING = ("delete", "rename", "recreate", "update", "create")
+"""The operations that write, in the order in which they are carried out: names and ids are freed first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What becomes of one wanted user. C(after) is None where no entry will be left.
+
+    C(join) are groups that the entry is to be made a member of. C(purged) is for users whom the task does not name.
+    """
+
+    kind: str
+    wanted: DesiredUser
+    before: User | None = None
+    after: User | None = None
+    join: tuple[GroupReference, ...] = ()
+    purged: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether carrying it out writes."""
+        return self.kind in CHANGING
+
+    @property
+    def only_joins(self) -> bool:
+        """Whether the entry itself stays as it is, and groups get a member."""
+        return bool(self.kind == "update" and self.join and self.before and not differences(self.before, self.wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the broker holds: its users, its groups by folded name where they matter, and recreations that were broken off."""
+
+    users: Sequence[User]
+    groups: Mapping[str, GroupReference] | None = None
+    recreations: Sequence[tuple[Recreation, User]] = ()
+
+
+class Directory:
+    """The broker's users, found by identity and by ExternalId without walking the list each time."""
+
+    def __init__(self, situation: Situation) -> None:
+        self._named: dict[tuple[str, str], list[User]] = {}
+        self._holders: dict[str, list[User]] = {}
+        self._strays: dict[str, list[User]] = {}
+        self._groups = situation.groups or {}
+        ids = {user.id for user in situation.users}
+        # Whose old entry stands was not deleted, and is planned for as if nothing had been begun.
+        self._gone = {
+            (folded(user.bare_name), folded(user.domain or "")): (recreation, user)
+            for recreation, user in situation.recreations
+            if user.id not in ids
+        }
+        for user in situation.users:
+            if user.domain is None:
+                self._strays.setdefault(folded(user.username), []).append(user)
+            else:
+                identity = (folded(user.bare_name), folded(user.domain))
+                self._named.setdefault(identity, []).append(user)
+            if user.external_id:
+                self._holders.setdefault(user.external_id.casefold(), []).append(user)
+
+    def named(self, wanted: DesiredUser) -> list[User]:
+        return self._named.get((folded(wanted.username), folded(wanted.domain)), [])
+
+    def holders(self, external_id: str) -> list[User]:
+        """Who has the ExternalId or one that differs from it only in case."""
+        return self._holders.get(external_id.casefold(), [])
+
+    def strays(self, wanted: DesiredUser) -> list[User]:
+        """Entries of an unknown domain that may be the wanted user."""
+        spellings = (folded(wanted.username), folded(wanted.label))
+        return [user for spelling in spellings for user in self._strays.get(spelling, [])]
+
+    def gone(self, wanted: DesiredUser) -> tuple[Recreation, User] | None:
+        """The entry of this identity that was deleted to be created anew, as it stood."""
+        return self._gone.get((folded(wanted.username), folded(wanted.domain)))
+
+    def external_ids(self) -> list[str]:
+        """What nobody else may get, also what is on its way to somebody."""
+        held = [user.external_id for users in self._holders.values() for user in users if user.external_id]
+        return [*held, *(recreation.external_id for recreation, _user in self._gone.values())]
+
+    def operations(self, desired: Sequence[DesiredUser]) -> tuple[list[Operation], list[str]]:
+        """What becomes of each, and what is wrong."""
+        found = [self.operation(wanted) for wanted in desired]
+        unknown = {name: None for wanted in desired for name in wanted.groups if not self._group(name)}
+        problems = [problem for _operation, problem in found if problem]
+        return [operation for operation, _problem in found], problems + [self._no_group(name) for name in unknown]
+
+    def operation(self, wanted: DesiredUser) -> tuple[Operation, str | None]:
+        """What becomes of one, and what is wrong with that."""
+        gone = self.gone(wanted) if wanted.state == "present" else None
+        if gone and not wanted.external_id and not self.named(wanted):
+            wanted = replace(wanted, external_id=gone[0].external_id)
+        operation, problem = _operation(self, wanted, gone[1] if gone else None)
+        if problem or wanted.state != "present" or operation.kind == "wait":
+            return operation, problem
+        asked = [group for name in wanted.groups if (group := self._group(name))]
+        return _joining(operation, [*(gone[0].groups if gone else ()), *asked]), None
+
+    def joined(self, operation: Operation) -> Operation:
+        """The operation, with the groups that were asked for."""
+        return _joining(operation, [group for name in operation.wanted.groups if (group := self._group(name))])
+
+    def _group(self, name: str) -> GroupReference | None:
+        return self._groups.get(folded(name))
+
+    def _no_group(self, name: str) -> str:
+        names = ", ".join(sorted(group.name for group in self._groups.values() if group.name != ALL_USERS)) or "none"
+        return f"groups: the broker has no group {name!r}; there is {names}. Correct it, or create it with scim_group."
+
+
+def _operation(directory: Directory, wanted: DesiredUser, gone: User | None) -> tuple[Operation, str | None]:
+    named = directory.named(wanted)
+    holders = directory.holders(wanted.external_id) if wanted.external_id else []
+    problem = _doubts(directory, wanted, named) or _held_by_another(wanted, named, holders)
+    if problem:
+        return Operation("none", wanted), problem
+    entry = named[0] if named else None
+    if entry is None and wanted.rename and wanted.state == "present" and holders:
+        entry = holders[0]
+    if wanted.state == "absent":
+        return _absence(wanted, entry)
+    if entry is None and gone is not None:
+        return _recreation(replace(wanted, recreate=True), gone)
+    if entry is None:
+        return (creation(wanted) if wanted.external_id else Operation("wait", wanted)), None
+    if not entry.is_named(wanted.username, wanted.domain):
+        after = replace(predicted(wanted, entry), username=renamed(entry, wanted))
+        return Operation("rename", wanted, entry, after), None
+    if wanted.external_id is not None and wanted.external_id != entry.external_id:
+        return _recreation(wanted, entry)
+    if differences(entry, wanted):
+        return Operation("update", wanted, entry, predicted(wanted, entry)), None
+    return Operation("none", wanted, entry, entry), None
+
+
+def _doubts(directory: Directory, wanted: DesiredUser, named: Sequence[User]) -> str | None:
+    if len(named) > 1:
+        names = " and ".join(repr(user.username) for user in named)
+        return (
+            f"{wanted.label}: the broker holds {names} side by side, and it cannot be told which is meant. "
+            "Delete the wrong one by its id first."
+        )
+    strays = directory.strays(wanted)
+    if strays:
+        return (
+            f"{wanted.label}: the broker holds {strays[0].username!r} (id {strays[0].id}) without telling its domain, "
+            "so it cannot be told whether it is the same person. Give hostname, username and password of the vCenter, "
+            "so that the provider's domains can be read, or use username_format: qualified."
+        )
+    return None
+
+
+def _held_by_another(wanted: DesiredUser, named: Sequence[User], holders: Sequence[User]) -> str | None:
+    external_id = wanted.external_id
+    twins = [user for user in holders if user.external_id != external_id]
+    if twins:
+        return (
+            f"{wanted.label}: ExternalId {external_id} differs only in case from {twins[0].external_id}, which "
+            f"{twins[0].label} has. ExternalIds compare exactly; correct the one that is wrong."
+        )
+    others = [user for user in holders if user not in named]
+    if not others:
+        return None
+    other = others[0]
+    holds = f"{wanted.label}: ExternalId {external_id} belongs to {other.label} in the broker"
+    if named or len(others) > 1:
+        also = (
+            f"{wanted.label} has an entry of its own (ExternalId {named[0].external_id})"
+            if named
+            else f"to {others[1].label} as well"
+        )
+        return (
+            f"{holds}, and {also}. Find out at the identity provider whose it is, and correct the entry or the "
+            "variable that is wrong."
+        )
+    if wanted.rename and wanted.state == "present":
+        if other.domain is not None and same_name(other.domain, wanted.domain):
+            return None
+        return f"{holds}, in another domain. Users of other domains are never renamed."
+    if wanted.state == "present":
+        return f"{holds}. If that is the same person under a new name, say rename: true; else correct the variable."
+    return f"{holds}. Nothing is deleted by a doubtful name; correct the variable that is wrong."
+
+
+def _absence(wanted: DesiredUser, entry: User | None) -> tuple[Operation, str | None]:
+    if entry is None:
+        return Operation("none", wanted), None
+    if wanted.external_id is not None and wanted.external_id != entry.external_id:
+        return Operation("none", wanted), (
+            f"{wanted.label}: to be deleted with ExternalId {wanted.external_id}, but the broker's entry has "
+            f"{entry.external_id}. Leave external_id out to delete it all the same."
+        )
+    return Operation("delete", wanted, entry), None
+
+
+def creation(wanted: DesiredUser) -> Operation:
+    return Operation("create", wanted, None, predicted(wanted, None))
+
+
+def _recreation(wanted: DesiredUser, entry: User) -> tuple[Operation, str | None]:
+    if not wanted.recreate:
+        return Operation("none", wanted, entry, entry), (
+            f"{wanted.label}: has ExternalId {entry.external_id} in the broker, and {wanted.external_id} was asked "
+            "for. The broker ignores a change of the ExternalId; only deleting and creating the user anew changes "
+            "it (its group memberships are restored): recreate: true. Make sure that the new one is this person's."
+        )
+    kept = {
+        name: getattr(wanted, name) if getattr(wanted, name) is not None else getattr(entry, name)
+        for name in MUTABLE_ATTRIBUTES
+    }
+    anew = replace(wanted, **kept)
+    return Operation("recreate", anew, entry, replace(predicted(anew, None), groups=entry.groups)), None
+
+
+def _joining(operation: Operation, groups: Sequence[GroupReference]) -> Operation:
+    entry = operation.after
+    if entry is None:
+        return operation
+    # A new entry is in no group; one that is created anew gets back what it had.
+    has = {folded(name) for name in entry.groups} if operation.kind != "create" else set()
+    join = {folded(group.name): group for group in groups if folded(group.name) not in {*has, folded(ALL_USERS)}}
+    if not join:
+        return operation
+    names = tuple(sorted({*entry.groups, *(group.name for group in join.values())}))
+    kind = "update" if operation.kind == "none" else operation.kind
+    return replace(operation, kind=kind, after=replace(entry, groups=names), join=tuple(join.values()))

@@ -1,0 +1,111 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What must not get lost when a run is broken off, kept on the control node. PRIVATE to this collection.
+
+The folder holds a file for each entry that is being created anew, and one that says what an interrupted run did.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from ._errors import InputError
+from ._private_file import write_private_file
+from ._recreation import Recreation, recreation_from_json
+
+FIELD = "journal_path"
+DEFAULT = "~/.local/state/homelab.identity_broker"
+REPORT = "interrupted.txt"
+
+
+class Journal:
+    """A folder of its own for each SCIM host."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = Path(folder).expanduser()
+
+    def recreations(self, host: str) -> list[Recreation]:
+        """The recreations that were begun on a host and not ended. Raises InputError for a file that cannot be read."""
+        found = []
+        for file in sorted(self._of(host).glob("*.json")):
+            try:
+                recreation = recreation_from_json(json.loads(file.read_text(encoding="utf-8")))
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or error
+                raise InputError(
+                    FIELD,
+                    f"{file} cannot be read ({reason})",
+                    "It tells of an entry that was deleted to be created anew. Look at it, and restore or remove it.",
+                ) from None
+            if recreation.host == host:
+                found.append(recreation)
+        return found
+
+    def check(self, host: str) -> None:
+        """Raise InputError where nothing could be kept, before anything is deleted."""
+        folder = self._of(host)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(folder, error) from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise _unwritable(folder, PermissionError(0, "no permission"))
+
+    def enter(self, recreation: Recreation) -> None:
+        """Keep an entry before it is deleted. Raises InputError."""
+        _write(self._file(recreation), json.dumps(recreation.to_json(), indent=1))
+
+    def strike(self, recreation: Recreation) -> None:
+        """Forget an entry that is whole again. Raises InputError."""
+        file = self._file(recreation)
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise _unwritable(file.parent, error) from None
+
+    def report(self, host: str, lines: Sequence[str]) -> Path:
+        """Keep what an interrupted run did: nobody may be listening any more. Raises InputError."""
+        self.check(host)
+        _write(self._of(host) / REPORT, "\n".join(lines) + "\n")
+        return self._of(host) / REPORT
+
+    def take_report(self, host: str) -> str | None:
+        """What the run before did, if it was interrupted. It is told once."""
+        file = self._of(host) / REPORT
+        try:
+            text = file.read_text(encoding="utf-8")
+            file.unlink()
+        except OSError:
+            return None
+        return text.rstrip("\n")
+
+    def _of(self, host: str) -> Path:
+        return self._folder / _as_file_name(host)
+
+    def _file(self, recreation: Recreation) -> Path:
+        return self._of(recreation.host) / f"{_as_file_name(recreation.id)}.json"
+
+
+def _as_file_name(text: str) -> str:
+    """What comes from a server must not become a path."""
+    return re.sub(r"[^A-Za-z0-9.-]", "_", text).lstrip(".") or "_"
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        write_private_file(file, text)
+    except OSError as error:
+        raise _unwritable(file.parent, error) from None
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(
+        FIELD,
+        f"{folder} cannot be written ({error.strerror})",
+        "Give a folder of yours. Without it no entry is deleted to be created anew.",
+    )

@@ -1,0 +1,100 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How one operation on a user goes over the wire. PRIVATE to this collection."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ._directory import CHANGING, Operation
+from ._errors import AnswerError, IdentityBrokerError
+from ._journal import Journal
+from ._recreation import Recreation, memberships
+from ._scim import ScimClient
+from ._users import WIRE_FORMS, differences, document_for_creation, document_for_replacement
+
+BAD_REQUEST = 400
+
+Document = Mapping[str, Any]
+
+
+class UserWriter:
+    """Writes users as they stand in the last listing, and keeps in the journal what a deletion would lose."""
+
+    def __init__(self, standing: Mapping[str, Document], journal: Journal, recreations: Iterable[Recreation]) -> None:
+        self.standing = standing
+        self._journal = journal
+        self._groups: Sequence[Document] = ()
+        self._lock = threading.Lock()
+        self.begun = {recreation.id: recreation for recreation in recreations}
+
+    def prepare(self, client: ScimClient, operations: Iterable[Operation]) -> None:
+        """See, before the first deletion, that what a recreation loses can be kept and told. Raises InputError."""
+        recreated = [op for op in operations if op.kind == "recreate" and op.before and op.before.id in self.standing]
+        if recreated:
+            self._journal.check(client.host)
+            entries = [self.standing[op.before.id] for op in recreated if op.before]
+            self._groups = [] if all(_tells_groups(entry) for entry in entries) else client.groups()
+
+    def write(self, client: ScimClient, operation: Operation) -> None:
+        """Send the operation; whatever the broker refuses is raised."""
+        before, label = operation.before, operation.wanted.label
+        if operation.kind == "create":
+            _create(operation, client)
+        elif before is None or operation.kind not in CHANGING:
+            raise ValueError(f"no way to carry out {operation.kind}")
+        elif operation.kind == "delete":
+            client.delete_user(before.id, label)
+        elif operation.kind == "recreate":
+            if before.id in self.standing:
+                self._begin(operation, before.id, client.host)
+                client.delete_user(before.id, label)
+            _create(operation, client)
+        else:
+            username = operation.after.username if operation.kind == "rename" and operation.after else None
+            changes = differences(before, operation.wanted)
+            if changes or username:
+                document = document_for_replacement(self.standing[before.id], changes, username)
+                client.replace_user(before.id, document, label)
+
+    def end(self, recreation: Recreation) -> None:
+        """The entry is whole again."""
+        self._journal.strike(recreation)
+        with self._lock:
+            self.begun.pop(recreation.id, None)
+
+    def _begin(self, operation: Operation, entry_id: str, host: str) -> None:
+        entry = self.standing[entry_id]
+        try:
+            groups = memberships(entry, self._groups)
+        except ValueError as error:
+            raise IdentityBrokerError(
+                f"{operation.wanted.label} was not deleted to be created anew, since {error}.",
+                way_out="Its membership would be lost. Try again.",
+            ) from None
+        began = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        recreation = Recreation(host, began, entry, groups, operation.wanted.external_id or "")
+        self._journal.enter(recreation)
+        with self._lock:
+            self.begun[entry_id] = recreation
+
+
+def _tells_groups(entry: Document) -> bool:
+    groups = entry.get("groups")
+    return isinstance(groups, list) and all(isinstance(each, Mapping) and each.get("value") for each in groups)
+
+
+def _create(operation: Operation, client: ScimClient) -> None:
+    wanted = operation.wanted
+    try:
+        client.create_user(document_for_creation(wanted), wanted.label)
+    except AnswerError as error:
+        if error.status != BAD_REQUEST:
+            raise
+        forms = " or ".join(form for form in WIRE_FORMS if form != wanted.wire_form)
+        name = "" if wanted.family_name else "Give family_name, which some versions refuse to be empty; or try "
+        raise IdentityBrokerError(error.message, way_out=f"{name or 'Try '}wire_form: {forms}.") from None
