@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from simulator import Appliance
+from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance
 from system.playbook import NAMESPACE, REPOSITORY, Playbooks
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins/modules").glob("[!_]*.py"))
@@ -62,6 +62,11 @@ def environment(appliance: Appliance) -> dict[str, str]:
 @pytest.mark.parametrize("module", MODULES)
 def test_the_examples_of_a_module_run(playbooks: Playbooks, appliance: Appliance, module: str) -> None:
     appliance.login("muffin")
+    put_people(playbooks.folder)
+    if module == "scim_group":
+        # Whom other modules' examples create.
+        for name in ("muffin", "crumpet"):
+            appliance.add_user(f"{name}@{DEFAULT_DOMAIN}", PEOPLE[name], domain=DEFAULT_DOMAIN)
     for tasks in groups(examples(module)):
         play = {
             "hosts": "appliance" if module == "externalid_fact" else "localhost",
@@ -74,6 +79,12 @@ def test_the_examples_of_a_module_run(playbooks: Playbooks, appliance: Appliance
         assert module in run.own
 
 
+def put_people(folder: Path) -> None:
+    """The people of the README's file, for what reads people.csv."""
+    text = re.findall(r"^```text\n(.*?)^```$", READMES[0].read_text(), re.MULTILINE | re.DOTALL)[0]
+    (folder / "people.csv").write_text(text)
+
+
 def plays(readme: Path) -> list[list[dict[str, Any]]]:
     blocks = re.findall(r"^```yaml\n(.*?)^```$", readme.read_text(), re.MULTILINE | re.DOTALL)
     return [yaml.safe_load(block) for block in blocks]
@@ -81,6 +92,7 @@ def plays(readme: Path) -> list[list[dict[str, Any]]]:
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
 def test_the_plays_of_a_readme_run(playbooks: Playbooks, appliance: Appliance, readme: Path) -> None:
+    put_people(playbooks.folder)
     for play in plays(readme):
         appliance.reset()
         appliance.login("muffin")
