@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 from simulator import DEFAULT_DOMAIN, Appliance
+from simulator.switches import DEFAULT_PROVIDER_ID
 from system.playbook import COLLECTION, Json, Modules, Playbooks
 
 # The whole list of what check mode may send besides GET.
 HARMLESS = {("POST", "/api/session"), ("DELETE", "/api/session")}
+# Of scim_user and scim_users one is enough.
+LAWFUL = ("scim_users", "scim_group")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ def user(module: str, **options: Any) -> Case:
 CASES: dict[str, Case] = {
     "info: providers": Case("broker_provider_info", changes=False),
     "info: users": Case("scim_user_info", changes=False),
+    "info: groups": Case("scim_group_info", changes=False),
     "token: mint": Case("sync_token"),
     "token: force": Case("sync_token", {"force": True}),
 }
@@ -50,12 +54,33 @@ for _module in ("scim_user", "scim_users"):
         f"{_module}: nothing": user(_module, username="pie", external_id="id-pie", changes=False),
         f"{_module}: nothing there": user(_module, username="nobody", state="absent", changes=False),
     }
+CASES |= {
+    f"scim_group: {name}": Case("scim_group", {"display_name": "bakers", **options}, changes)
+    for name, options, changes in (
+        ("create", {"display_name": "cooks", "members": ["pie"], "member_groups": ["bakers"]}, True),
+        ("add", {"members": ["tart"]}, True),
+        ("remove", {"members": ["pie"], "members_state": "absent"}, True),
+        ("exact", {"members": ["tart"], "members_state": "exact"}, True),
+        ("delete", {"state": "absent"}, True),
+        ("nothing", {"members": ["PIE"], "members_state": "exact"}, False),
+        ("nothing there", {"display_name": "cooks", "state": "absent"}, False),
+    )
+}
 
 
 def prepared(appliance: Appliance) -> None:
     appliance.reset()
-    appliance.add_user("pie@lab.example.org", "id-pie", domain=DEFAULT_DOMAIN, given_name="Pie", email="p@example.org")
+    pie = appliance.add_user(
+        "pie@lab.example.org", "id-pie", domain=DEFAULT_DOMAIN, given_name="Pie", email="p@example.org"
+    )
+    appliance.add_user("tart@lab.example.org", "id-tart", domain=DEFAULT_DOMAIN)
+    appliance.broker.groups.create({"displayName": "bakers", "members": [{"value": pie["id"]}]}, DEFAULT_PROVIDER_ID)
     appliance.mint()
+
+
+def kept(appliance: Appliance) -> tuple[list[Json], list[tuple[str, list[str]]]]:
+    """What the broker holds."""
+    return appliance.broker.users, [(group.name, list(group.members)) for group in appliance.broker.groups.all()]
 
 
 def only_harmless(appliance: Appliance) -> None:
@@ -67,10 +92,10 @@ def only_harmless(appliance: Appliance) -> None:
 def test_check_mode_changes_nothing_and_tells_the_truth(modules: Modules, appliance: Appliance, name: str) -> None:
     case = CASES[name]
     prepared(appliance)
-    users, token = appliance.broker.users, appliance.current_sync_token
+    before, token = kept(appliance), appliance.current_sync_token
     dry = modules.well(case.module, check=True, **case.options)
     only_harmless(appliance)
-    assert (appliance.broker.users, appliance.current_sync_token) == (users, token)
+    assert (kept(appliance), appliance.current_sync_token) == (before, token)
     assert appliance.state.sessions == {}
 
     appliance.clear_requests()
@@ -88,15 +113,16 @@ def test_check_mode_changes_nothing_and_tells_the_truth(modules: Modules, applia
     assert again["changed"] == (case.module == "sync_token")
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.module == "scim_users"])
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.module in LAWFUL])
 def test_the_token_law_holds_in_check_mode(modules: Modules, appliance: Appliance, name: str) -> None:
     """Where the broker refuses the read token, check mode would rather fail than revoke another's token."""
     prepared(appliance)
     appliance.switches.read_token = "refused_401"
-    modules.failed("scim_users", check=True, **CASES[name].options)
+    case = CASES[name]
+    modules.failed(case.module, check=True, **case.options)
     only_harmless(appliance)
     # Unless told that it may: then one token is minted, and that is all.
-    modules.well("scim_users", check=True, check_mode_mint=True, **CASES[name].options)
+    modules.well(case.module, check=True, check_mode_mint=True, **case.options)
     assert (len(appliance.mintings()), appliance.writes()) == (1, [])
 
 

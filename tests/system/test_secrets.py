@@ -119,7 +119,8 @@ def test_modules_tell_no_secret_either(watched: Watched, appliance: Appliance) -
     }
     plain, prefixed = ({**connection, name: appliance.username} for name in ("username", "vcenter_username"))
     given = {"token": "{{ sync.token }}", "scim_url": "{{ sync.scim_url }}", "ca_path": str(appliance.ca_file)}
-    user = {**MUFFIN, "external_id": "id-of-muffin", "domain": DEFAULT_DOMAIN}
+    lab = {"domain": DEFAULT_DOMAIN}
+    user = {**MUFFIN, "external_id": "id-of-muffin", **lab}
     tasks = [
         {f"{NAMESPACE}.broker_provider_info": plain, "register": "seen"},
         {f"{NAMESPACE}.sync_token": plain, "no_log": True, "register": "sync"},
@@ -127,6 +128,11 @@ def test_modules_tell_no_secret_either(watched: Watched, appliance: Appliance) -
         {f"{NAMESPACE}.scim_user": {**given, **user, "given_name": "New"}, "register": "seen"},
         {f"{NAMESPACE}.scim_user_info": given, "register": "seen"},
         {f"{NAMESPACE}.scim_user_info": prefixed, "register": "seen"},
+        {
+            f"{NAMESPACE}.scim_group": {**given, "display_name": "bakers", "members": ["muffin"], **lab},
+            "register": "seen",
+        },
+        {f"{NAMESPACE}.scim_group_info": plain, "register": "seen"},
         {f"{NAMESPACE}.scim_users": {**plain, "users": [{**user, "state": "absent"}]}, "register": "seen"},
         {"ansible.builtin.set_fact": {"kept": "{{ seen }}", "cacheable": True}},
         {"ansible.builtin.debug": {"var": "seen"}},

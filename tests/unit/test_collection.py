@@ -27,12 +27,13 @@ FLOORS = (
     {
         *{"_errors", "_broker_answers", "_users", "_federation_log", "_candidates", "_plan", "_desired"},
         *{"_csv_text", "_users_csv"},
-        *{"_log_window", "_log_commands", "_summary", "_read_only"},
+        *{"_directory", "_purge", "_recreation", "_verification"},
+        *{"_log_window", "_log_commands", "_summary", "_read_only", "_groups", "_group_plan"},
         *{"_text_table", "_user_rows", "_user_report", "_user_page", "_user_page_script", "_user_page_style"},
     },
-    {"_http", "_token_file"},
+    {"_http", "_private_file", "_token_file", "_journal"},
     {"_vcenter", "_scim", "_log_reader"},
-    {"_access", "_apply", "_provision"},
+    {"_access", "_apply", "_apply_group", "_apply_membership", "_provision", "_write_user"},
     {"_module"},
 )
 
