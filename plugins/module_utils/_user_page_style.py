@@ -91,7 +91,7 @@ thead button::after {
   clip-path: polygon(50% 0, 100% 100%, 0 100%);
 }
 thead button:hover::after { opacity: 0.35; }
-[aria-sort] button::after { opacity: 1; background: var(--accent); }
+thead [aria-sort] button::after { opacity: 1; background: var(--accent); }
 [aria-sort="descending"] button::after { transform: rotate(180deg); }
 tbody th, td { padding: 0.7rem 0.75rem; vertical-align: top; border-bottom: 1px solid var(--line); font-weight: 400; }
 tr > :first-child, thead th:first-child button { padding-left: 1.1rem; }
