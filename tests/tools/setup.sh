@@ -130,19 +130,30 @@ unpack_sshd() {
     mv "$made" "$folder"
 }
 
+# install_package PACKAGE: where that can be done without asking anybody.
+install_package() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    say "Installing $1"
+    logged "apt-$1" apt-get -q update || true
+    logged "apt-$1" apt-get -q -y --no-install-recommends install "$1"
+}
+
 need_programs() {
     local program package
     for program in "$@"; do
         command -v "$program" >/dev/null && continue
         package=$program
         [ "$program" = ssh ] && package=openssh-client
-        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-            say "Installing $package"
-            logged "apt-$package" apt-get -q update || true
-            logged "apt-$package" apt-get -q -y --no-install-recommends install "$package" && continue
-        fi
-        die "'$program' is missing. On Debian and its children: apt-get install $package"
+        install_package "$package" || die "'$program' is missing. On Debian and its children: apt-get install $package"
     done
+}
+
+# The browser that looks at the page of users. Without one, those tests are skipped.
+want_browser() {
+    command -v "${CHROMIUM:-chromium}" >/dev/null && return 0
+    [ -z "${CHROMIUM:-}" ] && install_package chromium && return 0
+    warn "NO BROWSER: '${CHROMIUM:-chromium}' was not found. The page of users will NOT be looked at." \
+        "On Debian and its children: apt-get install chromium. CHROMIUM names another."
 }
 
 main() {
@@ -169,6 +180,7 @@ main() {
             "Only its oldest supported release is. Put a python3.12 or python3.13 on the PATH for both."
     fi
     unpack_sshd
+    want_browser
 }
 
 main
