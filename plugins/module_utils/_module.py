@@ -27,6 +27,7 @@ from ._vcenter import VcenterClient
 Spec = dict[str, dict[str, Any]]
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 MOST_THREADS = 64
+MOST_ECHOED = 100
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -219,12 +220,20 @@ def _interrupt(_signal: int, _frame: object) -> NoReturn:
 def _leave(module: AnsibleModule, connection: Connection | None, result: Mapping[str, Any]) -> None:
     for warning in connection.all_warnings() if connection else []:
         module.warn(warning)
+    released = None
     if connection is not None:
         module.no_log_values.update(connection.http.secrets)
-        if connection.released is not None:
-            module.no_log_values.discard(connection.released)
-            arguments = {k: HIDDEN if v == connection.released else v for k, v in module.params.items()}
-            result = {**result, "invocation": {"module_args": arguments}}
+        released = connection.released
+        module.no_log_values.discard(released)
+    arguments = {name: _echoed(value, released) for name, value in module.params.items()}
+    result = {**result, "invocation": {"module_args": arguments}}
     if result.get("failed"):
         module.fail_json(**{key: value for key, value in result.items() if key != "failed"})
     module.exit_json(**result)
+
+
+def _echoed(value: Any, released: str | None) -> Any:
+    """An option as the result repeats it. A long list comes back as its length: the result has an item for each anyway."""
+    if released is not None and value == released:
+        return HIDDEN
+    return f"{len(value)} items" if isinstance(value, list) and len(value) > MOST_ECHOED else value
