@@ -35,6 +35,7 @@ ALLOWED = REQUIRED | {
     "meta/extensions.yml",
     "plugins/action",
     "plugins/doc_fragments",
+    "plugins/filter",
     "plugins/lookup",
     "plugins/module_utils",
     "plugins/plugin_utils",
