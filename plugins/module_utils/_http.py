@@ -100,24 +100,31 @@ class HttpClient:
         """Once set, nothing is waited for between tries: somebody wants an end."""
         self.pause = pause or self.hurry.wait
         self._secrets: frozenset[str] = frozenset()
-        self._ca_path = ca_path
-        self._verify: bool | str = False
+        self._verify = validate_certs
+        self._proxies: dict[str, dict[str, str]] = {}
         self.sent: dict[str, int] = {}
+        self.wrote = False
+        """Whether anything was sent that may change something."""
         self._lock = threading.Lock()
         self._own = threading.local()
         self._sessions: list[requests.Session] = []
         self._quiet_until = 0.0
         context = _tls_context(validate_certs, ca_path)
-        if validate_certs:
-            # A path, since True would let REQUESTS_CA_BUNDLE replace it.
-            self._verify = ca_path or certifi.where()
-        else:
+        if not validate_certs:
             # The module warns once, in its own words.
             warnings.filterwarnings("ignore", message="Unverified HTTPS request")
 
         class Adapter(HTTPAdapter):
+            """The context alone knows who is trusted, with and without a proxy."""
+
             def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
                 super().init_poolmanager(*args, ssl_context=context, **kwargs)
+
+            def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+                return super().proxy_manager_for(*args, ssl_context=context, **kwargs)
+
+            def cert_verify(self, *_args: Any, **_kwargs: Any) -> None:
+                """Nothing is added to it, least of all by looking a file up for each request."""
 
         self._adapter = Adapter
 
@@ -167,10 +174,10 @@ class HttpClient:
         headers = {"Accept": content_type, **({"Content-Type": content_type} if document is not None else {})}
         body = None if document is None else json.dumps(document).encode()
         for attempt in range(1, TRIES + 1):
-            again = attempt < TRIES
-            repeatable = again and method in REPEATABLE
             self._wait_until_welcome()
-            self._count(method)
+            again = attempt < TRIES and not self.hurry.is_set()
+            repeatable = again and method in REPEATABLE
+            self._count(method, url)
             try:
                 response = self._session().request(
                     method,
@@ -179,6 +186,7 @@ class HttpClient:
                     data=body,
                     headers=headers,
                     auth=basic or authorization,
+                    proxies=self._proxies_for(url, host),
                     verify=self._verify,
                     timeout=self._timeout,
                     allow_redirects=False,
@@ -206,14 +214,23 @@ class HttpClient:
         session: requests.Session | None = getattr(self._own, "session", None)
         if session is None:
             session = self._own.session = requests.Session()
+            # Else the environment would be searched for each request, and REQUESTS_CA_BUNDLE be trusted.
+            session.trust_env = False
             session.mount("https://", self._adapter())
             session.headers["User-Agent"] = f"homelab.identity_broker/{VERSION}"
             with self._lock:
                 self._sessions.append(session)
         return session
 
-    def _count(self, method: str) -> None:
+    def _proxies_for(self, url: str, host: str) -> dict[str, str]:
+        """What the environment says of a host, asked once."""
+        if host not in self._proxies:
+            self._proxies[host] = requests.utils.get_environ_proxies(url)
+        return self._proxies[host]
+
+    def _count(self, method: str, url: str) -> None:
         with self._lock:
+            self.wrote = self.wrote or not changes_nothing(method, url)
             self.sent[method] = self.sent.get(method, 0) + 1
 
     def _be_quiet(self, seconds: float) -> None:
@@ -319,8 +336,9 @@ def _tls_context(validate_certs: bool, ca_path: str | None) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
         return context
     if ca_path is None:
-        # The system's store; requests adds certifi's to it.
-        return ssl.create_default_context()
+        context = ssl.create_default_context()
+        context.load_verify_locations(cafile=certifi.where())
+        return context
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     path = Path(ca_path)
     if not path.exists():
