@@ -199,8 +199,18 @@ EXAMPLES = r"""
     domain: lab.example.org
     missing_external_id: report
     users:
-        - { username: scone, given_name: Scone }
+      - { username: scone, given_name: Scone }
   register: provisioned
+
+- name: Keep the whole domain as the file says, and remove who is no longer in it, but never more than three people
+  homelab.identity_broker.scim_users:
+    hostname: vcsa.example.org
+    username: administrator@vsphere.local
+    password: "{{ vault_vcenter_password }}"
+    domain: lab.example.org
+    users: "{{ query('homelab.identity_broker.users_csv', 'people.csv') }}"
+    purge: true
+    max_deletes: 3
 """
 
 RETURN = r"""

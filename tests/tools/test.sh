@@ -47,7 +47,6 @@ step_changelog() { antsibull-changelog lint && antsibull-changelog lint-changelo
 step_shellcheck() { scripts | xargs -d '\n' shellcheck --external-sources; }
 step_docs() { antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs all .; }
 step_tarball() { tests/tools/tarball.sh; }
-step_pytest_unit() { python -m pytest tests/unit; }
 # They wait for processes most of the time.
 step_pytest_system() { python -m pytest --numprocesses 2 tests/system; }
 step_molecule() { tests/tools/molecule.sh; }
@@ -90,10 +89,9 @@ LINTERS=(
     "docs|antsibull-docs: documentation of the collection"
 )
 TESTS=(
-    "pytest_unit|pytest: units"
+    "units_oldest|ansible-test units, oldest ansible-core"
     "pytest_system|pytest: system, against real servers"
     "sanity_oldest|ansible-test sanity, oldest ansible-core"
-    "units_oldest|ansible-test units, oldest ansible-core"
     "integration_oldest|ansible-test integration, oldest ansible-core"
     "sanity_newest|ansible-test sanity, newest ansible-core"
     "units_newest|ansible-test units, newest ansible-core"
