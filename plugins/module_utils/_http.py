@@ -100,7 +100,8 @@ class HttpClient:
         """Once set, nothing is waited for between tries: somebody wants an end."""
         self.pause = pause or self.hurry.wait
         self._secrets: frozenset[str] = frozenset()
-        self._verify = validate_certs
+        # Not True, with which requests 2.32.0 to 2.32.2 put a context of their own in place of this one.
+        self._verify = None if validate_certs else False
         self._proxies: dict[str, dict[str, str]] = {}
         self.sent: dict[str, int] = {}
         self.wrote = False
@@ -187,7 +188,6 @@ class HttpClient:
                     headers=headers,
                     auth=basic or authorization,
                     proxies=self._proxies_for(url, host),
-                    verify=self._verify,
                     timeout=self._timeout,
                     allow_redirects=False,
                 )
@@ -216,6 +216,7 @@ class HttpClient:
             session = self._own.session = requests.Session()
             # Else the environment would be searched for each request, and REQUESTS_CA_BUNDLE be trusted.
             session.trust_env = False
+            session.verify = self._verify
             session.mount("https://", self._adapter())
             session.headers["User-Agent"] = f"homelab.identity_broker/{VERSION}"
             with self._lock:
