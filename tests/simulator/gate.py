@@ -52,7 +52,7 @@ class Gate:
         if fault.kind in ("reset_before", "hang"):
             self._record(environ, 0)
             if fault.kind == "hang":
-                self.stopping.wait()
+                connection.wait_for_the_caller_to_go(self.stopping)
             connection.reset()
         if fault.kind in ("429", "503"):
             return self._recorded(environ, _busy(fault))
@@ -82,7 +82,7 @@ class Gate:
                     continue
                 number = fault.seen
                 fault.seen += 1
-                if due is None and fault.after <= number < fault.after + fault.times:
+                if due is None and fault.is_due(number):
                     due = fault
         return due
 
@@ -113,7 +113,9 @@ def _credential(environ: dict[str, Any]) -> str:
 
 def _busy(fault: Fault) -> Response:
     response = Response("", int(fault.kind), content_type="text/plain")
-    if fault.retry_after is not None:
+    if isinstance(fault.retry_after, int) and fault.retry_as_date:
+        response.headers["Retry-After"] = http_date(fault.retry_after)
+    elif fault.retry_after is not None:
         response.headers["Retry-After"] = str(fault.retry_after)
     return response
 
@@ -125,5 +127,5 @@ def _truncate(response: Response) -> None:
 
 
 def http_date(seconds_from_now: float) -> str:
-    """For `retry_after`, which may be a date."""
+    """For the header Retry-After, which may be a date."""
     return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + seconds_from_now))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import struct
 import threading
@@ -37,6 +38,13 @@ class Connection:
 
     def close_after_answer(self) -> None:
         self._request.close_connection = True
+
+    def wait_for_the_caller_to_go(self, stopping: threading.Event) -> None:
+        """Until then the caller hears nothing. It has sent its request, so more from it is the end of the connection."""
+        poll = select.poll()
+        poll.register(self._request.conn.socket.fileno(), select.POLLIN)
+        while not poll.poll(0) and not stopping.wait(0.05):
+            pass
 
     def reset(self) -> None:
         """Ends the connection with a TCP reset, as a crashed or overrun server does."""

@@ -90,17 +90,33 @@ class Provider(_Checked):
 class Fault(_Checked):
     """Strikes `times` matching requests, after having let `after` of them pass.
 
+    With `every`, strikes each `every`-th of those that follow instead, without an end.
     `match` is "METHOD regex", the regex searched in path?query; METHOD may be *.
     429, 503, html, reset_before and hang leave the appliance unchanged; truncated, empty,
     wrong_json and reset_after spoil the answer of a request that was carried out.
+    `retry_after` is sent as it is, or with `retry_as_date` as the time that is so many seconds ahead.
     """
 
     match: str
     kind: FaultKind
     after: int = 0
     times: int = 1
+    every: int | None = None
     retry_after: int | str | None = None
+    retry_as_date: bool = False
     seen: int = 0
+
+    def __post_init__(self) -> None:
+        if self.every is not None and self.every < 1:
+            raise ValueError(f"Fault.every cannot be {self.every!r}")
+        if self.retry_as_date and not isinstance(self.retry_after, int):
+            raise ValueError("Fault.retry_as_date needs seconds in retry_after")
+
+    def is_due(self, number: int) -> bool:
+        """Whether it strikes the matching request of this number, counted from 0."""
+        if self.every is not None:
+            return number >= self.after and (number - self.after + 1) % self.every == 0
+        return self.after <= number < self.after + self.times
 
 
 @dataclass

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -69,6 +70,27 @@ def test_a_fault_strikes_the_request_it_names(appliance: Appliance, call: Caller
     assert call.generate().status_code == 200
 
 
+def test_a_fault_may_come_again_and_again(appliance: Appliance, call: Caller) -> None:
+    appliance.switches.faults = [
+        Fault("GET /Users", "503", every=4),
+        Fault("GET /Users", "429", every=4, after=2, retry_after=7),
+    ]
+    statuses = [call.scim("GET", "/Users").status_code for _time in range(16)]
+    assert statuses == [200, 200, 200, 503, 200, 429, 200, 503, 200, 429, 200, 503, 200, 429, 200, 503]
+    with pytest.raises(ValueError, match="every"):
+        Fault("GET", "503", every=0)
+
+
+def test_the_time_to_wait_may_be_a_date(appliance: Appliance, call: Caller) -> None:
+    fault = {"match": "GET /Users", "kind": "429", "retry_after": 60, "retry_as_date": True}
+    appliance.switches.update({"faults": [fault]})
+    asked = time.time()
+    date = parsedate_to_datetime(call.scim("GET", "/Users").headers["Retry-After"]).timestamp()
+    assert asked + 59 <= date <= time.time() + 60
+    with pytest.raises(ValueError, match="retry_after"):
+        Fault("GET", "429", retry_after="soon", retry_as_date=True)
+
+
 @pytest.mark.parametrize(
     ("kind", "carried_out"),
     [("reset_before", False), ("reset_after", True), ("truncated", True)],
@@ -111,6 +133,15 @@ def test_waiting(appliance: Appliance, call: Caller) -> None:
     appliance.switches.update({"latency_ms": 0, "faults": [Fault("GET /Users", "hang")]})
     with pytest.raises(requests.ReadTimeout):
         call.scim("GET", "/Users", timeout=0.2)
+
+
+def test_who_gives_up_waiting_leaves_room_for_others(appliance: Appliance, call: Caller) -> None:
+    threads = 24  # of the server
+    appliance.switches.faults = [Fault("GET /Users", "hang", times=threads)]
+    for _time in range(threads):
+        with pytest.raises(requests.ReadTimeout):
+            call.scim("GET", "/Users", timeout=0.05)
+    assert call.scim("GET", "/Users").status_code == 200
 
 
 def test_stopping_does_not_wait_for_those_who_hang() -> None:
