@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from ._http import HttpClient, header_authorization
 CONTENT_TYPE = "application/scim+json"
 PAGE = 100
 READINGS = 3
+WAVE = 64
+"""Pages that are asked for at once."""
 SCHEMES = {"hzn": "HZN", "bearer": "Bearer"}
 
 
@@ -56,7 +59,8 @@ class ScimClient:
         self._base = base_url.rstrip("/")
         self._token = token
         self._schemes = schemes
-        self.host = urlsplit(base_url).netloc
+        # Spelt in one way, since the journal of a host is found by it.
+        self.host = urlsplit(base_url).netloc.rpartition("@")[2].lower().removesuffix(":443")
         http.hide(token)
 
     def users(self) -> list[dict[str, Any]]:
@@ -138,6 +142,8 @@ class ScimClient:
             rows += len(page)
             for document in page:
                 found[_identified(kind, document, attempted, self.host)["id"]] = document
+            if rows != len(found):
+                break
         if totals != {rows} or rows != len(found):
             announced = " or ".join(str(total) for total in sorted(totals))
             raise ListingError(
@@ -153,8 +159,13 @@ class ScimClient:
         yield first
         page, total = first
         if page and len(page) < total:
-            starts = range(1 + len(page), total + 1, len(page))
-            yield from self._http.pool.map(lambda start: self._read_page(resource, attempted, start), starts)
+            starts = iter(range(1 + len(page), total + 1, len(page)))
+            # In bounded numbers: an announced total may be beyond all reason.
+            while wave := list(itertools.islice(starts, WAVE)):
+                for page, total in self._http.pool.map(lambda start: self._read_page(resource, attempted, start), wave):
+                    yield page, total
+                    if not page:
+                        return
 
     def _pages_one_by_one(self, resource: str, attempted: str) -> Iterator[_Page]:
         """For a broker whose pages differ in length."""
