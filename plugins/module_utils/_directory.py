@@ -104,6 +104,11 @@ class Directory:
         """The entry of this identity that was deleted to be created anew, as it stood."""
         return self._gone.get((folded(wanted.username), folded(wanted.domain)))
 
+    def is_gone(self, operation: Operation) -> bool:
+        """Whether an operation starts from an entry that was deleted to be created anew."""
+        gone = self.gone(operation.wanted)
+        return gone is not None and operation.before is not None and operation.before.id == gone[1].id
+
     def external_ids(self) -> list[str]:
         """What nobody else may get, also what is on its way to somebody."""
         held = [user.external_id for users in self._holders.values() for user in users if user.external_id]
@@ -113,8 +118,37 @@ class Directory:
         """What becomes of each, and what is wrong."""
         found = [self.operation(wanted) for wanted in desired]
         unknown = {name: None for wanted in desired for name in wanted.groups if not self._group(name)}
+        operations = [operation for operation, _problem in found]
         problems = [problem for _operation, problem in found if problem]
-        return [operation for operation, _problem in found], problems + [self._no_group(name) for name in unknown]
+        problems += self._on_their_way(operations) + [self._no_group(name) for name in unknown]
+        return operations, problems
+
+    def _on_their_way(self, operations: Sequence[Operation]) -> list[str]:
+        """What is wrong with wanting ExternalIds that a recreation, not ended yet, gives to somebody else."""
+        settled = {(folded(op.wanted.username), folded(op.wanted.domain)): op.wanted for op in operations}
+        owners: dict[str, tuple[Recreation, User]] = {}
+        for identity, (recreation, user) in self._gone.items():
+            if identity in self._named or self.holders(recreation.external_id):
+                continue  # It has arrived.
+            wanted = settled.get(identity)
+            given_up = wanted is not None and (
+                wanted.state == "absent" or wanted.external_id not in (None, recreation.external_id)
+            )
+            if not given_up:
+                owners[recreation.external_id.casefold()] = (recreation, user)
+        problems = []
+        for wanted in settled.values():
+            if not wanted.external_id or wanted.state != "present":
+                continue
+            owned = owners.get(wanted.external_id.casefold())
+            if owned and not owned[1].is_named(wanted.username, wanted.domain):
+                recreation, owner = owned
+                problems.append(
+                    f"{wanted.label}: ExternalId {wanted.external_id} is on its way to {owner.label}, who was to be created "
+                    f"anew with it at {recreation.began}, which was broken off. Name {owner.label} too, with another "
+                    "external_id or as absent, if that was wrong; else correct the variable."
+                )
+        return problems
 
     def operation(self, wanted: DesiredUser) -> tuple[Operation, str | None]:
         """What becomes of one, and what is wrong with that."""

@@ -88,7 +88,7 @@ def plan(
             problems.append(problem)
         if binding:
             operations = [_bound(op, binding, directory) for op in operations]
-    operations = [op if _is_meant(op.wanted, login_attempts_of) else _left_alone(op) for op in operations]
+    operations = [op if _is_meant(op.wanted, login_attempts_of) else _left_alone(op, directory) for op in operations]
     waiting = tuple(op.wanted for op in operations if op.kind == "wait")
     if waiting and not report_missing and login_attempts is None:
         problems += [_missing(wanted) for wanted in waiting]
@@ -184,16 +184,19 @@ def _is_meant(wanted: DesiredUser, names: Sequence[str] | None) -> bool:
     return names is None or any(same_name(name, wanted.username) or same_name(name, wanted.label) for name in names)
 
 
-def _left_alone(operation: Operation) -> Operation:
+def _left_alone(operation: Operation, directory: Directory) -> Operation:
     if not operation.changes:
         return operation
-    return Operation("none", operation.wanted, operation.before, operation.before)
+    standing = None if directory.is_gone(operation) else operation.before
+    return replace(operation, kind="none", before=standing, after=standing)
 
 
 def _bound(operation: Operation, binding: Binding, directory: Directory) -> Operation:
     if operation.wanted is not binding.wanted:
         return operation
-    return directory.joined(creation(replace(operation.wanted, external_id=binding.external_id)))
+    # Should somebody else turn up with this name or ExternalId before it is created, that is nobody to rename or delete.
+    wanted = replace(operation.wanted, external_id=binding.external_id, rename=False, recreate=False)
+    return directory.joined(creation(wanted))
 
 
 def _missing(wanted: DesiredUser) -> str:

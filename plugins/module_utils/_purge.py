@@ -14,7 +14,7 @@ from ._users import DesiredUser, User, same_name
 
 PURGE_ACTIONS = ("delete", "deactivate")
 NAMES_SHOWN = 10
-_LIMIT = re.compile(r"(\d+)(%?)", re.ASCII)
+_LIMIT = re.compile(r"(\d{1,9})(%?)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
