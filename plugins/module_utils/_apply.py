@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,6 +89,7 @@ class _Task:
     outcome: Outcome
     operation: Operation
     unsettled: bool = False
+    under_way: bool = False
 
 
 def untouched(plan: Plan) -> list[Outcome]:
@@ -143,39 +144,48 @@ class _Run:
         self._failures = 0
         self._halt: str | None = None
         self._ended = False
+        self._joined: set[tuple[str, int]] = set()
 
     def run(self) -> Applied:
         try:
             self._sender.send(self._writer.prepare, [task.operation for task in self._tasks])
-            self._settle()
+            listing = self._settle()
             self._join_groups()
-            _end_recreations(self._outcomes, self._writer, self._work)
+            if listing is not None:
+                _end_recreations(self._outcomes, self._writer, self._work)
+            self._tell_what_is_kept()
         except KeyboardInterrupt:
+            # What is still sent, such as the logging out, waits for nothing any more.
+            self._work.http.hurry.set()
             self._break_off()
             return Applied(self._outcomes, interrupted=True)
         return Applied(self._outcomes)
 
-    def _settle(self) -> None:
+    def _settle(self) -> Listing | None:
+        """Write in rounds. Returns what the broker holds in the end, or None where that could not be read."""
+        listing = None
         due = [task for task in self._tasks if not task.operation.only_joins]
         for number in range(1, ROUNDS + 1):
             self._send(due)
             listing = self._read_back(due)
             if listing is None:
-                return
+                break
             due = [task for task in due if task.unsettled]
             due = self._reconsidered(due, listing)
             if not due or self._ended:
-                return
+                break
             if number < ROUNDS:
                 self._work.http.pause(0.5 * number)
+        return listing
 
     def _send(self, due: Sequence[_Task]) -> None:
         """Everything that is due, kind after kind, since names and ids have to be freed first."""
         self._failures, self._halt = 0, None
         http = self._work.http
         for kind in CHANGING:
-            futures = [http.pool.submit(self._carry, task) for task in due if task.operation.kind == kind]
+            futures: list[Future[None]] = []
             try:
+                futures.extend(http.pool.submit(self._carry, task) for task in due if task.operation.kind == kind)
                 wait(futures)
             except KeyboardInterrupt:
                 self._halt = "the run was interrupted"
@@ -189,22 +199,27 @@ class _Run:
         outcome = task.outcome
         if self._halt:
             outcome.error = f"{outcome.operation.wanted.label} was not tried: {self._halt}"
+            outcome.user = task.operation.before
             task.unsettled = True
             return
+        task.under_way = True
         try:
             self._sender.send(self._writer.write, task.operation)
         except IdentityBrokerError as error:
             outcome.error, outcome.user = str(error), task.operation.before
-            outcome.written = outcome.written or _may_have_been_done(error)
+            outcome.written |= _may_have_been_done(error) or self._writer.has_deleted(task.operation)
             task.unsettled = _may_pass(error, task.operation)
             self._count_failure(error)
         else:
             outcome.written, outcome.error, task.unsettled = True, None, False
             self._failures = 0
+        finally:
+            task.under_way = False
 
     def _count_failure(self, error: IdentityBrokerError) -> None:
         with self._lock:
-            self._failures += 1
+            # Whoever refuses one user for good is there, and may take the next.
+            self._failures = self._failures + 1 if _says_nothing_of_the_user(error) else 0
             if isinstance(error, AccessEndedError):
                 self._ended = True
                 self._halt = self._halt or str(error)
@@ -234,10 +249,11 @@ class _Run:
         """What is still to be sent, now that is known what the broker holds."""
         situation = self._work.situation(listing.users, self._writer.begun.values())
         left = []
-        for task, (operation, problem) in zip(
+        for task, (operation, refused) in zip(
             due, plan_again(situation, [task.operation for task in due]), strict=True
         ):
             outcome = task.outcome
+            problem = refused or _unforeseen(task.operation, operation)
             if problem or operation.kind == "wait":
                 outcome.error = problem or f"{outcome.error} It is gone from the broker, and no external_id is given."
             elif operation.changes and not operation.only_joins:
@@ -258,14 +274,15 @@ class _Run:
         for outcome in self._outcomes:
             if outcome.error or not outcome.user or not outcome.operation.changes:
                 continue
-            for group in (*outcome.operation.join, *self._lost(outcome)):
+            for group in self._groups_of(outcome):
                 names.setdefault(folded(group.name), group.name)
                 joining.setdefault(folded(group.name), []).append(outcome)
         for key, outcomes in joining.items():
             members = [outcome.user for outcome in outcomes if outcome.user]
-            error, unverified = join_group(self._sender, names[key], members)
+            error, unverified, written = join_group(self._sender, names[key], members)
             for outcome in outcomes:
-                outcome.written = True
+                self._joined.add((key, id(outcome)))
+                outcome.written |= written
                 if error and not outcome.error:
                     outcome.error = f"{outcome.operation.wanted.label} is not in the group {names[key]}: {error}"
                 outcome.unverified = (
@@ -276,18 +293,44 @@ class _Run:
             if outcome.user and outcome.operation.after and not outcome.error:
                 outcome.user = _with_groups(outcome.user, outcome.operation.after.groups)
 
-    def _lost(self, outcome: Outcome) -> tuple[GroupReference, ...]:
+    def _groups_of(self, outcome: Outcome) -> list[GroupReference]:
+        recreation = self._begun(outcome)
+        return [*outcome.operation.join, *(recreation.groups if recreation else ())]
+
+    def _begun(self, outcome: Outcome) -> Recreation | None:
         before = outcome.operation.before
-        recreation = self._writer.begun.get(before.id) if before and outcome.operation.kind == "recreate" else None
-        return recreation.groups if recreation else ()
+        return self._writer.begun.get(before.id) if before and outcome.operation.kind == "recreate" else None
+
+    def _tell_what_is_kept(self) -> None:
+        for outcome in self._outcomes:
+            recreation = self._begun(outcome) if outcome.error else None
+            if recreation:
+                outcome.error = (
+                    f"{outcome.error} The former entry and its groups are kept in {self._work.journal.place(recreation)}; "
+                    "run the same task again, and it goes on from there."
+                )
 
     def _break_off(self) -> None:
         for task in self._tasks:
             outcome, label = task.outcome, task.outcome.operation.wanted.label
-            if not outcome.written and not outcome.error:
+            groups = dict.fromkeys(
+                group.name
+                for group in self._groups_of(outcome)
+                if (folded(group.name), id(outcome)) not in self._joined
+            )
+            if task.under_way:
+                outcome.error = f"{label} was under way when the run was interrupted, and what came of it is not known"
+                outcome.written = True
+            elif not outcome.written and not outcome.error:
                 outcome.error = f"{label} was not tried: the run was interrupted"
-            elif outcome.written and not outcome.error:
+                outcome.user = outcome.operation.before
+            elif not outcome.error and groups:
+                outcome.error = (
+                    f"{label} was written, but may not be a member of {', '.join(groups)} yet: the run was interrupted"
+                )
+            elif not outcome.error:
                 outcome.unverified = tuple(touched(outcome.operation))
+        self._tell_what_is_kept()
 
 
 def _judge(outcome: Outcome, listing: Listing) -> None:
@@ -297,12 +340,20 @@ def _judge(outcome: Outcome, listing: Listing) -> None:
 
 def _end_recreations(outcomes: Iterable[Outcome], writer: UserWriter, work: Work) -> None:
     """Forget those whose old entry was never deleted, and those of whom the task has found nothing left to do."""
-    fine = {
-        folded(each.operation.wanted.label) for each in outcomes if not each.error and each.operation.kind != "wait"
-    }
+    fine = {folded(each.operation.wanted.label) for each in outcomes if _is_whole(each, writer)}
     for recreation in list(writer.begun.values()):
         if recreation.id in writer.standing or folded(recreation.user(work.domains).label) in fine:
             writer.end(recreation)
+
+
+def _is_whole(outcome: Outcome, writer: UserWriter) -> bool:
+    operation = outcome.operation
+    if outcome.error or operation.kind == "wait":
+        return False
+    if operation.wanted.state == "absent":
+        return outcome.user is None
+    left_alone = operation.kind == "none" and operation.join
+    return not left_alone and outcome.user is not None and outcome.user.id in writer.standing
 
 
 def _may_pass(error: IdentityBrokerError, operation: Operation) -> bool:
@@ -312,6 +363,26 @@ def _may_pass(error: IdentityBrokerError, operation: Operation) -> bool:
     if isinstance(error, AnswerError) and not isinstance(error, ConflictError | UnreadableAnswerError):
         return error.status == TOO_MANY or error.status >= SERVER_ERROR
     return isinstance(error, TransportError | AnswerError)
+
+
+def _unforeseen(planned: Operation, now: Operation) -> str | None:
+    """Why an operation may not take the planned one's place: nobody was shown that this entry would go or be renamed."""
+    entry = now.before
+    if now.kind not in ("delete", "rename", "recreate") or entry is None:
+        return None
+    if planned.before is not None and planned.before.id == entry.id:
+        return None
+    return (
+        f"{now.wanted.label}: somebody else made {entry.label} with ExternalId {entry.external_id} at this moment. Look at "
+        "that entry, and run the task again."
+    )
+
+
+def _says_nothing_of_the_user(error: IdentityBrokerError) -> bool:
+    """Whether the broker would fail everybody else just so."""
+    if isinstance(error, AnswerError) and not isinstance(error, UnreadableAnswerError):
+        return error.status == TOO_MANY or error.status >= SERVER_ERROR
+    return isinstance(error, TransportError | UnreadableAnswerError)
 
 
 def _may_have_been_done(error: IdentityBrokerError) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ._access import Sender
 from ._apply_group import carry_out_group
@@ -16,19 +17,29 @@ from ._scim import ScimClient
 from ._users import DesiredUser, User
 
 
-def join_group(sender: Sender, name: str, users: Sequence[User]) -> tuple[str | None, tuple[str, ...]]:
-    """Add users to a group, and read back. What went wrong, if anything, and what the broker does not tell."""
+class Joined(NamedTuple):
+    """What went wrong, if anything, what the broker does not tell, and whether anything was written."""
+
+    error: str | None = None
+    unverified: tuple[str, ...] = ()
+    written: bool = False
+
+
+def join_group(sender: Sender, name: str, users: Sequence[User]) -> Joined:
+    """Add users to a group, and read back."""
     try:
         principals = Principals(users, sender.send(ScimClient.groups))
         key = principals.group_id(name)
         if key is None:
-            return f"The broker has no group {name} any more. Create it with scim_group, and run the task again.", ()
+            return Joined(
+                f"The broker has no group {name} any more. Create it with scim_group, and run the task again."
+            )
         standing = group_from_scim(sender.send(ScimClient.group, key, name), principals)
         members = tuple(DesiredUser(username=user.bare_name, domain=user.domain or "") for user in users)
         plan = plan_group(principals, standing, DesiredGroup(name, members))
         if not plan.changes:
-            return None, ()
+            return Joined()
         outcome = carry_out_group(plan, principals, sender)
     except IdentityBrokerError as error:
-        return str(error), ()
-    return outcome.error, ("groups",) if outcome.unverified else ()
+        return Joined(str(error))
+    return Joined(outcome.error, ("groups",) if outcome.unverified else (), outcome.changed)

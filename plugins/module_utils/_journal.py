@@ -8,6 +8,7 @@ The folder holds a file for each entry that is being created anew, and one that 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from ._recreation import Recreation, recreation_from_json
 FIELD = "journal_path"
 DEFAULT = "~/.local/state/homelab.identity_broker"
 REPORT = "interrupted.txt"
+LONGEST_NAME = 128
 
 
 class Journal:
@@ -50,7 +52,9 @@ class Journal:
         """Raise InputError where nothing could be kept, before anything is deleted."""
         folder = self._of(host)
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # The mode is for the last folder of a path only.
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise _unwritable(folder, error) from None
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -60,11 +64,18 @@ class Journal:
         """Keep an entry before it is deleted. Raises InputError."""
         _write(self._file(recreation), json.dumps(recreation.to_json(), indent=1))
 
+    def place(self, recreation: Recreation) -> Path:
+        """Where an entry is kept."""
+        return self._file(recreation)
+
     def strike(self, recreation: Recreation) -> None:
         """Forget an entry that is whole again. Raises InputError."""
         file = self._file(recreation)
         try:
             file.unlink(missing_ok=True)
+            # What a run left that was killed in the midst of writing it.
+            for half in file.parent.glob(f".{file.name}.*"):
+                half.unlink(missing_ok=True)
         except OSError as error:
             raise _unwritable(file.parent, error) from None
 
@@ -92,8 +103,9 @@ class Journal:
 
 
 def _as_file_name(text: str) -> str:
-    """What comes from a server must not become a path."""
-    return re.sub(r"[^A-Za-z0-9.-]", "_", text).lstrip(".") or "_"
+    """What comes from a server must not become a path; nor may two that differ become one."""
+    name = re.sub(r"[^a-z0-9.-]", "_", text).lstrip(".")[:LONGEST_NAME]
+    return name if name == text else f"{name}_{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def _write(file: Path, text: str) -> None:

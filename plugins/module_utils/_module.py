@@ -160,7 +160,10 @@ class Connection:
         lines = summary(results, done.plan.binding, check_mode=self._module.check_mode, minted=self.minted)
         if done.interrupted:
             lines = interruption(lines, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
-            work.journal.report(work.access.client.host, lines)
+            try:
+                work.journal.report(work.access.client.host, lines)
+            except InputError as error:
+                self.warnings.append(str(error))
             # Ansible itself has stopped listening by now; the log of the system has not.
             self._module.log("\n".join(lines))
             return {"summary": lines, "failed": True, "msg": "\n".join(lines)}
@@ -203,14 +206,26 @@ def run(module: AnsibleModule, work: Callable[[Connection], dict[str, Any]]) -> 
     try:
         with ExitStack() as stack:
             connection = Connection(module, stack)
-            result = work(connection)
+            try:
+                result = work(connection)
+            except KeyboardInterrupt:
+                # What is still sent, such as the logging out, waits for nothing any more.
+                connection.http.hurry.set()
+                raise
     except IdentityBrokerError as error:
         result = {"failed": True, "msg": str(error)}
         if connection is not None and connection.minted:
             result["minted"] = True
     except KeyboardInterrupt:
-        result = {"failed": True, "msg": "Interrupted. Nothing had been written."}
+        result = result or _interrupted(connection)
     _leave(module, connection, result)
+
+
+def _interrupted(connection: Connection | None) -> dict[str, Any]:
+    if connection is None or not connection.http.wrote:
+        return {"failed": True, "msg": "Interrupted. Nothing had been written."}
+    told = "Interrupted. Some of it may have been done; running the same task again does the rest."
+    return {"failed": True, "msg": told, **({"minted": True} if connection.minted else {})}
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:

@@ -68,7 +68,12 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
         work.groups = _groups(work)
     host = work.access.client.host
     work.recreations = work.journal.recreations(host)
-    notes = [_left_over(each, work.domains) for each in work.recreations if not _is_named(each, desired, work.domains)]
+    standing = {user.id for user in users}
+    notes = [
+        _left_over(each, work.domains)
+        for each in work.recreations
+        if each.id not in standing and not _is_named(each, desired, work.domains)
+    ]
 
     def planned(situation: Situation) -> Plan:
         return plan(
@@ -83,8 +88,8 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
     first = planned(work.situation(users))
     if check_mode:
         return Provisioned(first, untouched(first), notes=tuple(notes))
-    before = work.journal.take_report(host)
     done = carry_out(first, documents, planned, work)
+    before = work.journal.take_report(host)
     return Provisioned(first, done.outcomes, done.interrupted, tuple([*notes, before] if before else notes))
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ._directory import CHANGING, Operation
-from ._errors import AnswerError, IdentityBrokerError
+from ._errors import AnswerError, ConflictError, IdentityBrokerError
 from ._journal import Journal
 from ._recreation import Recreation, memberships
 from ._scim import ScimClient
@@ -25,7 +25,7 @@ Document = Mapping[str, Any]
 class UserWriter:
     """Writes users as they stand in the last listing, and keeps in the journal what a deletion would lose."""
 
-    def __init__(self, standing: Mapping[str, Document], journal: Journal, recreations: Iterable[Recreation]) -> None:
+    def __init__(self, standing: dict[str, Document], journal: Journal, recreations: Iterable[Recreation]) -> None:
         self.standing = standing
         self._journal = journal
         self._groups: Sequence[Document] = ()
@@ -53,6 +53,8 @@ class UserWriter:
             if before.id in self.standing:
                 self._begin(operation, before.id, client.host)
                 client.delete_user(before.id, label)
+                # Should the creation be sent again with another token, then without the deletion.
+                self.standing.pop(before.id, None)
             _create(operation, client)
         else:
             username = operation.after.username if operation.kind == "rename" and operation.after else None
@@ -60,6 +62,11 @@ class UserWriter:
             if changes or username:
                 document = document_for_replacement(self.standing[before.id], changes, username)
                 client.replace_user(before.id, document, label)
+
+    def has_deleted(self, operation: Operation) -> bool:
+        """Whether the entry that is to be created anew is known to be gone."""
+        before = operation.before
+        return before is not None and before.id in self.begun and before.id not in self.standing
 
     def end(self, recreation: Recreation) -> None:
         """The entry is whole again."""
@@ -93,7 +100,7 @@ def _create(operation: Operation, client: ScimClient) -> None:
     try:
         client.create_user(document_for_creation(wanted), wanted.label)
     except AnswerError as error:
-        if error.status != BAD_REQUEST:
+        if error.status != BAD_REQUEST or isinstance(error, ConflictError):
             raise
         forms = " or ".join(form for form in WIRE_FORMS if form != wanted.wire_form)
         name = "" if wanted.family_name else "Give family_name, which some versions refuse to be empty; or try "
