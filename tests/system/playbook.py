@@ -250,6 +250,35 @@ def ssh_options(known_hosts: Path | str) -> str:
     return " ".join(f"-o {shlex.quote(option)}" for option in options)
 
 
+class Started:
+    """A module that was started, and can be killed."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str], arguments: str) -> None:
+        self._arguments = arguments
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.process = subprocess.Popen(command, env=environment, text=True, **pipes)  # type: ignore[call-overload]
+
+    def wait(self) -> tuple[int, str, str]:
+        """Hand the arguments over, which it waits for; its exit status and what it wrote."""
+        try:
+            stdout, stderr = self.process.communicate(self._arguments, timeout=60)
+        finally:
+            self.process.kill()
+        return self.process.returncode, stdout, stderr
+
+    def finish(self) -> Json:
+        """Its result."""
+        code, stdout, stderr = self.wait()
+        assert stderr == ""
+        result: Json = json.loads(stdout)
+        assert code == (1 if result.get("failed") else 0)
+        assert "Traceback" not in stdout
+        result["warnings"] = [
+            warning if isinstance(warning, str) else warning["event"]["msg"] for warning in result.get("warnings", [])
+        ]
+        return result
+
+
 class Modules:
     """Runs the modules themselves, where nothing of a playbook matters."""
 
@@ -271,26 +300,18 @@ class Modules:
 
     def run(self, module: str, *, check: bool = False, environment: Json | None = None, **options: Any) -> Json:
         """Options that are None are left out."""
+        return self.start(module, check=check, environment=environment, **options).finish()
+
+    def start(self, module: str, *, check: bool = False, environment: Json | None = None, **options: Any) -> Started:
+        """As C(run), without waiting for the end."""
         given = {**self.connection(module), **options}
         arguments = {name: value for name, value in given.items() if value is not None}
         arguments |= {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_tmpdir": str(self.folder)}
-        done = subprocess.run(
+        return Started(
             [sys.executable, str(COLLECTION / f"plugins/modules/{module}.py")],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-            env={**self.environment, **(environment or {})},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
+            {**self.environment, **(environment or {})},
+            json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
         )
-        assert done.stderr == ""
-        result: Json = json.loads(done.stdout)
-        assert done.returncode == (1 if result.get("failed") else 0)
-        assert "Traceback" not in done.stdout
-        result["warnings"] = [
-            warning if isinstance(warning, str) else warning["event"]["msg"] for warning in result.get("warnings", [])
-        ]
-        return result
 
     def well(self, module: str, **options: Any) -> Json:
         result = self.run(module, **options)
