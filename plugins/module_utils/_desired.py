@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ._candidates import AttemptList, networks
@@ -19,7 +20,8 @@ def desired_users(
 ) -> list[DesiredUser]:
     """Read the items of C(users); what an item does not say, C(defaults) says.
 
-    C(provider_domains) None means that they are not known yet: everything else is checked already.
+    C(provider_domains) None means that they are not known yet: everything else is checked already, and C(in_domains) is
+    left to be done.
     """
     return [
         desired_user(
@@ -32,18 +34,25 @@ def desired_users(
     ]
 
 
+def in_domains(desired: Sequence[DesiredUser], provider_domains: Sequence[str] | None) -> list[DesiredUser]:
+    """The items of C(users) that were read before the provider's domains were known, with these. Raises InputError."""
+    if provider_domains is None:
+        return list(desired)
+    return [_in_domain(wanted, provider_domains, f"users[{wanted.position}].") for wanted in desired]
+
+
 def desired_user(
     options: Mapping[str, Any], provider_domains: Sequence[str] | None, position: int = 0, field: str = ""
 ) -> DesiredUser:
     """Read the options of one user. Raises InputError."""
     asked_as = _text(f"{field}username", options.get("username"))
-    username, domain = _identity(field, asked_as, options.get("domain") or None, provider_domains)
+    username, domain = _identity(field, asked_as, options.get("domain") or None)
     login_from = tuple(options.get("login_from") or ())
     try:
         networks(login_from)
     except ValueError as error:
         raise InputError(f"{field}login_from", str(error), "Give addresses or networks such as 192.0.2.0/24.") from None
-    return DesiredUser(
+    wanted = DesiredUser(
         username=username,
         domain=domain,
         external_id=_external_id(field, options.get("external_id")),
@@ -59,6 +68,7 @@ def desired_user(
         position=position,
         **{name: options.get(name) for name in TEXT_ATTRIBUTES},
     )
+    return wanted if provider_domains is None else _in_domain(wanted, provider_domains, field)
 
 
 def text_option(field: str, value: Any) -> str | None:
@@ -96,28 +106,18 @@ def _external_id(field: str, value: Any) -> str | None:
     return external_id
 
 
-def _identity(field: str, asked: str, domain: str | None, known: Sequence[str] | None) -> tuple[str, str]:
+def _identity(field: str, asked: str, domain: str | None) -> tuple[str, str]:
+    """Name and domain, the latter empty where it is the provider's only one."""
     name, at, behind = asked.rpartition("@")
     if asked != asked.strip() or (at and not (name and behind)):
         raise InputError(f"{field}username", f"{asked!r} is no user name", "Give name, or name@domain.")
     if domain is None and at:
         domain = behind
-    if domain is None and known is None:
-        return asked, ""
-    if domain is None and known and len(known) == 1:
-        domain = known[0]
     if domain is None:
-        some = f" It is one of {', '.join(known)}." if known else ""
-        raise InputError(f"{field}domain", f"is not given for {asked!r}", f"Give domain, or name@domain.{some}")
+        return asked, ""
     if not domain.isprintable() or any(char.isspace() or char == "@" for char in domain):
         raise InputError(
             f"{field}domain", f"{domain!r} is no domain", "Give the domain configured in vCenter's wizard."
-        )
-    if known and not any(same_name(domain, each) for each in known):
-        raise InputError(
-            f"{field}domain",
-            f"{domain!r} is not a domain of the identity provider",
-            f"vCenter knows {', '.join(known)}. Users of other domains are never touched.",
         )
     if at and not same_name(behind, domain):
         raise InputError(
@@ -126,6 +126,23 @@ def _identity(field: str, asked: str, domain: str | None, known: Sequence[str] |
             "Give the bare name, or correct the domain.",
         )
     return (name if at else asked), domain
+
+
+def _in_domain(wanted: DesiredUser, known: Sequence[str], field: str) -> DesiredUser:
+    if not wanted.domain and len(known) == 1:
+        return replace(wanted, domain=known[0])
+    if not wanted.domain:
+        some = f" It is one of {', '.join(known)}." if known else ""
+        raise InputError(
+            f"{field}domain", f"is not given for {wanted.asked_as!r}", f"Give domain, or name@domain.{some}"
+        )
+    if known and not any(same_name(wanted.domain, each) for each in known):
+        raise InputError(
+            f"{field}domain",
+            f"{wanted.domain!r} is not a domain of the identity provider",
+            f"vCenter knows {', '.join(known)}. Users of other domains are never touched.",
+        )
+    return wanted
 
 
 def _text(field: str, value: Any) -> str:

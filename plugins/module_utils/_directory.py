@@ -97,12 +97,14 @@ class Directory:
 
     def strays(self, wanted: DesiredUser) -> list[User]:
         """Entries of an unknown domain that may be the wanted user."""
+        if not self._strays:
+            return []
         spellings = (folded(wanted.username), folded(wanted.label))
         return [user for spelling in spellings for user in self._strays.get(spelling, [])]
 
     def gone(self, wanted: DesiredUser) -> tuple[Recreation, User] | None:
         """The entry of this identity that was deleted to be created anew, as it stood."""
-        return self._gone.get((folded(wanted.username), folded(wanted.domain)))
+        return self._gone.get((folded(wanted.username), folded(wanted.domain))) if self._gone else None
 
     def is_gone(self, operation: Operation) -> bool:
         """Whether an operation starts from an entry that was deleted to be created anew."""
@@ -125,6 +127,8 @@ class Directory:
 
     def _on_their_way(self, operations: Sequence[Operation]) -> list[str]:
         """What is wrong with wanting ExternalIds that a recreation, not ended yet, gives to somebody else."""
+        if not self._gone:
+            return []
         settled = {(folded(op.wanted.username), folded(op.wanted.domain)): op.wanted for op in operations}
         owners: dict[str, tuple[Recreation, User]] = {}
         for identity, (recreation, user) in self._gone.items():
@@ -188,7 +192,7 @@ def _operation(directory: Directory, wanted: DesiredUser, gone: User | None) -> 
         return _recreation(replace(wanted, recreate=True), gone)
     if entry is None:
         return (creation(wanted) if wanted.external_id else Operation("wait", wanted)), None
-    if not entry.is_named(wanted.username, wanted.domain):
+    if not named:
         after = replace(predicted(wanted, entry), username=renamed(entry, wanted))
         return Operation("rename", wanted, entry, after), None
     if wanted.external_id is not None and wanted.external_id != entry.external_id:
@@ -279,7 +283,7 @@ def _recreation(wanted: DesiredUser, entry: User) -> tuple[Operation, str | None
 
 def _joining(operation: Operation, groups: Sequence[GroupReference]) -> Operation:
     entry = operation.after
-    if entry is None:
+    if entry is None or not groups:
         return operation
     # A new entry is in no group; one that is created anew gets back what it had.
     has = {folded(name) for name in entry.groups} if operation.kind != "create" else set()

@@ -171,11 +171,12 @@ def returned_domain(document: Mapping[str, Any]) -> str | None:
 
 def differences(user: User, wanted: DesiredUser) -> dict[str, str | bool]:
     """The named attributes that the broker holds differently (null and "" are the same)."""
-    return {
-        name: value
-        for name, value in wanted.named_attributes().items()
-        if (getattr(user, name) if name == "active" else getattr(user, name) or "") != value
-    }
+    different: dict[str, str | bool] = {}
+    for name in MUTABLE_ATTRIBUTES:
+        value = getattr(wanted, name)
+        if value is not None and (getattr(user, name) if name == "active" else getattr(user, name) or "") != value:
+            different[name] = value
+    return different
 
 
 def document_for_creation(wanted: DesiredUser) -> dict[str, Any]:
@@ -282,6 +283,8 @@ def _domain(document: Mapping[str, Any], provider_domains: tuple[str, ...]) -> s
 def _primary_email(emails: Any) -> Mapping[str, Any] | None:
     """The address that counts as the user's: the primary one, else the work one, else one without a type."""
     counting = [entry for entry in _entries(emails) if _counts_as_email(entry)]
+    if len(counting) < 2:
+        return counting[0] if counting else None
     for is_it in (lambda e: _boolean(e.get("primary")), lambda e: e.get("type") == "work", lambda _e: True):
         found = next((entry for entry in counting if is_it(entry)), None)
         if found is not None:
@@ -316,7 +319,9 @@ def _group_name(group: Any) -> str:
 
 
 def _text(value: Any) -> str | None:
-    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "" else None
+    if isinstance(value, str):
+        return str(value) or None
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _boolean(value: Any) -> bool | None:

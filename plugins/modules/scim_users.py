@@ -345,7 +345,11 @@ from typing import Any
 from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
 from ansible_collections.homelab.identity_broker.plugins.module_utils._apply import Work
 from ansible_collections.homelab.identity_broker.plugins.module_utils._candidates import Binding
-from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import attempt_list, desired_users
+from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import (
+    attempt_list,
+    desired_users,
+    in_domains,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._directory import CHANGING
 from ansible_collections.homelab.identity_broker.plugins.module_utils._provision import (
     Domains,
@@ -391,9 +395,6 @@ def main() -> None:
     )
     options = module.params
 
-    def users(domains: Domains) -> list[DesiredUser]:
-        return desired_users(options["users"], {name: options[name] for name in (*DEFAULTS, "groups")}, domains)
-
     def purge(desired: Sequence[DesiredUser], domains: Domains) -> Purge | None:
         if not options["purge"]:
             return None
@@ -401,8 +402,9 @@ def main() -> None:
 
     def ensure(connection: _module.Connection) -> dict[str, Any]:
         work = connection.work()
+        as_written = desired_users(options["users"], {name: options[name] for name in (*DEFAULTS, "groups")}, None)
         wanted = Wanted(
-            users,
+            lambda domains: in_domains(as_written, domains),
             purge,
             login_attempts=attempt_list(options["login_attempts"]),
             login_attempts_of=options["login_attempts_of"],
