@@ -274,6 +274,8 @@ class _Run:
         for outcome in self._outcomes:
             if outcome.error or not outcome.user or not outcome.operation.changes:
                 continue
+            if outcome.operation.kind == "recreate" and self._writer.groups_untold:
+                outcome.unverified = (*outcome.unverified, "groups")
             for group in self._groups_of(outcome):
                 names.setdefault(folded(group.name), group.name)
                 joining.setdefault(folded(group.name), []).append(outcome)
@@ -340,6 +342,8 @@ def _judge(outcome: Outcome, listing: Listing) -> None:
 
 def _end_recreations(outcomes: Iterable[Outcome], writer: UserWriter, work: Work) -> None:
     """Forget those whose old entry was never deleted, and those of whom the task has found nothing left to do."""
+    if not writer.begun:
+        return
     fine = {folded(each.operation.wanted.label) for each in outcomes if _is_whole(each, writer)}
     for recreation in list(writer.begun.values()):
         if recreation.id in writer.standing or folded(recreation.user(work.domains).label) in fine:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ._directory import CHANGING, Operation
 from ._errors import AnswerError, ConflictError, IdentityBrokerError
+from ._groups import ALL_USERS
 from ._journal import Journal
 from ._recreation import Recreation, memberships
 from ._scim import ScimClient
@@ -29,6 +30,8 @@ class UserWriter:
         self.standing = standing
         self._journal = journal
         self._groups: Sequence[Document] = ()
+        self.groups_untold = False
+        """Whether some memberships of those who are created anew are told neither by them nor by the groups."""
         self._lock = threading.Lock()
         self.begun = {recreation.id: recreation for recreation in recreations}
 
@@ -38,7 +41,13 @@ class UserWriter:
         if recreated:
             self._journal.check(client.host)
             entries = [self.standing[op.before.id] for op in recreated if op.before]
-            self._groups = [] if all(_tells_groups(entry) for entry in entries) else client.groups()
+            if not all(_tells_groups(entry) for entry in entries):
+                # A list may leave the members out; then each group is asked.
+                self._groups = [
+                    group if _tells_members(group) else client.group(group["id"], group["displayName"])
+                    for group in client.groups()
+                ]
+                self.groups_untold = not all(_tells_members(group) for group in self._groups)
 
     def write(self, client: ScimClient, operation: Operation) -> None:
         """Send the operation; whatever the broker refuses is raised."""
@@ -93,6 +102,10 @@ class UserWriter:
 def _tells_groups(entry: Document) -> bool:
     groups = entry.get("groups")
     return isinstance(groups, list) and all(isinstance(each, Mapping) and each.get("value") for each in groups)
+
+
+def _tells_members(group: Document) -> bool:
+    return group["displayName"] == ALL_USERS or isinstance(group.get("members"), list)
 
 
 def _create(operation: Operation, client: ScimClient) -> None:
