@@ -115,7 +115,7 @@ def _identity(field: str, asked: str, domain: str | None) -> tuple[str, str]:
         domain = behind
     if domain is None:
         return asked, ""
-    if not domain.isprintable() or any(char.isspace() or char == "@" for char in domain):
+    if not domain.isprintable() or " " in domain or "@" in domain:
         raise InputError(
             f"{field}domain", f"{domain!r} is no domain", "Give the domain configured in vCenter's wizard."
         )
