@@ -166,7 +166,7 @@ def test_an_interrupted_run_says_what_it_did(modules: Modules, appliance: Applia
     settled(modules, users)
 
 
-def test_the_word_is_kept_until_a_run_can_say_it(modules: Modules, appliance: Appliance) -> None:
+def test_the_word_is_kept_until_a_run_can_say_it(modules: Modules) -> None:
     users = [person(name) for name in CROWD[:20]]
     interrupt(modules, 5, users=users, concurrency=1)
     assert len(journal(modules)) == 1
