@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ._access import read_users
 from ._apply import Outcome, Work, carry_out, untouched
@@ -17,7 +18,7 @@ from ._purge import Purge
 from ._recreation import Recreation
 from ._users import DesiredUser, GroupReference, folded
 
-Domains = Sequence[str] | None
+Domains: TypeAlias = "Sequence[str] | None"
 
 
 @dataclass(frozen=True)
