@@ -19,6 +19,7 @@ from ._access import ScimAccess, Sender
 from ._apply_membership import join_group
 from ._directory import CHANGING, Operation, Situation
 from ._errors import (
+    SERVER_ERROR,
     AccessEndedError,
     AnswerError,
     ConflictError,
@@ -27,6 +28,7 @@ from ._errors import (
     PlanRefusedError,
     TransportError,
     UnreadableAnswerError,
+    is_passing,
 )
 from ._http import HttpClient
 from ._journal import Journal
@@ -40,8 +42,6 @@ from ._write_user import UserWriter
 ROUNDS = 4
 FAILURES_IN_A_ROW = 8
 """For each thread: then nothing gets through any more, and the rest of the round is not tried."""
-
-TOO_MANY, SERVER_ERROR = 429, 500
 
 Document = Mapping[str, Any]
 
@@ -219,7 +219,7 @@ class _Run:
     def _count_failure(self, error: IdentityBrokerError) -> None:
         with self._lock:
             # Whoever refuses one user for good is there, and may take the next.
-            self._failures = self._failures + 1 if _says_nothing_of_the_user(error) else 0
+            self._failures = self._failures + 1 if is_passing(error) else 0
             if isinstance(error, AccessEndedError):
                 self._ended = True
                 self._halt = self._halt or str(error)
@@ -281,7 +281,9 @@ class _Run:
                 joining.setdefault(folded(group.name), []).append(outcome)
         for key, outcomes in joining.items():
             members = [outcome.user for outcome in outcomes if outcome.user]
-            error, unverified, written = join_group(self._sender, names[key], members)
+            error, unverified, written, _passing = join_group(
+                self._sender, names[key], members, rounds=ROUNDS, pause=self._work.http.pause
+            )
             for outcome in outcomes:
                 self._joined.add((key, id(outcome)))
                 outcome.written |= written
@@ -365,7 +367,7 @@ def _may_pass(error: IdentityBrokerError, operation: Operation) -> bool:
     if isinstance(error, NotFoundError):
         return operation.kind in ("update", "rename")
     if isinstance(error, AnswerError) and not isinstance(error, ConflictError | UnreadableAnswerError):
-        return error.status == TOO_MANY or error.status >= SERVER_ERROR
+        return is_passing(error)
     return isinstance(error, TransportError | AnswerError)
 
 
@@ -380,13 +382,6 @@ def _unforeseen(planned: Operation, now: Operation) -> str | None:
         f"{now.wanted.label}: somebody else made {entry.label} with ExternalId {entry.external_id} at this moment. Look at "
         "that entry, and run the task again."
     )
-
-
-def _says_nothing_of_the_user(error: IdentityBrokerError) -> bool:
-    """Whether the broker would fail everybody else just so."""
-    if isinstance(error, AnswerError) and not isinstance(error, UnreadableAnswerError):
-        return error.status == TOO_MANY or error.status >= SERVER_ERROR
-    return isinstance(error, TransportError | UnreadableAnswerError)
 
 
 def _may_have_been_done(error: IdentityBrokerError) -> bool:

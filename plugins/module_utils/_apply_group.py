@@ -11,6 +11,7 @@ from typing import Any
 
 from ._access import ScimAccess, Sender, read_users
 from ._errors import (
+    SERVER_ERROR,
     AnswerError,
     ConflictError,
     IdentityBrokerError,
@@ -18,13 +19,13 @@ from ._errors import (
     PlanRefusedError,
     TransportError,
     UnreadableAnswerError,
+    is_passing,
 )
 from ._group_plan import GroupPlan, plan_group
 from ._groups import DesiredGroup, Group, Principals, desired_group, group_from_scim, member_entries
 from ._scim import ScimClient
 from ._users import User, folded, same_name, users_from_scim
 
-SERVER_ERROR = 500
 NO_PATCH = (405, 501)
 MAYBE_NO_PATCH = (400, 404)
 """The request may be at fault as well as the method; a 403 is a right that is missing."""
@@ -40,6 +41,8 @@ class GroupOutcome:
     changed: bool
     unverified: tuple[str, ...] = ()
     error: str | None = None
+    passing: bool = False
+    """Whether it may go well a little later."""
 
 
 def read_groups(access: ScimAccess, name: str | None) -> tuple[list[Group], Principals]:
@@ -101,7 +104,8 @@ def carry_out_group(plan: GroupPlan, principals: Principals, sender: Sender) -> 
         broken = error
         written = written or _may_have_been_done(error)
     if not written:
-        return GroupOutcome(plan, principals, plan.before, changed=False, error=f"{broken} Nothing was changed.")
+        told, passing = f"{broken} Nothing was changed.", broken is not None and is_passing(broken)
+        return GroupOutcome(plan, principals, plan.before, changed=False, error=told, passing=passing)
     try:
         kept = _read_back(plan, principals, sender)
     except IdentityBrokerError as error:
@@ -202,6 +206,7 @@ def _verified(
         # The answer was lost, and yet it was done.
         return outcome
     outcome.changed = bool(unverified) or not plan.is_untouched(kept)
+    outcome.passing = is_passing(broken)
     outcome.error = f"{broken} {plan.progress(kept) if outcome.changed else 'Nothing was changed.'}"
     return outcome
 

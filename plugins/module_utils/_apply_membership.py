@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ._access import Sender
@@ -23,10 +23,25 @@ class Joined(NamedTuple):
     error: str | None = None
     unverified: tuple[str, ...] = ()
     written: bool = False
+    passing: bool = False
 
 
-def join_group(sender: Sender, name: str, users: Sequence[User]) -> Joined:
-    """Add users to a group, and read back."""
+def join_group(
+    sender: Sender, name: str, users: Sequence[User], *, rounds: int, pause: Callable[[float], object]
+) -> Joined:
+    """Add users to a group, and read back; where that may go well a little later, again in so many rounds."""
+    joined = _joined(sender, name, users)
+    for number in range(1, rounds):
+        if not joined.passing:
+            break
+        pause(0.5 * number)
+        before, joined = joined, _joined(sender, name, users)
+        joined = joined._replace(written=joined.written or before.written)
+    return joined
+
+
+def _joined(sender: Sender, name: str, users: Sequence[User]) -> Joined:
+    """Add to a group those of the users who are not in it, and read back."""
     try:
         principals = Principals(users, sender.send(ScimClient.groups))
         key = principals.group_id(name)
@@ -42,4 +57,4 @@ def join_group(sender: Sender, name: str, users: Sequence[User]) -> Joined:
         outcome = carry_out_group(plan, principals, sender)
     except IdentityBrokerError as error:
         return Joined(str(error))
-    return Joined(outcome.error, ("groups",) if outcome.unverified else (), outcome.changed)
+    return Joined(outcome.error, ("groups",) if outcome.unverified else (), outcome.changed, outcome.passing)

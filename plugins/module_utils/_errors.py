@@ -9,6 +9,8 @@ Whoever raises one has already taken every secret out of it.
 
 from __future__ import annotations
 
+TOO_MANY, SERVER_ERROR = 429, 500
+
 
 class IdentityBrokerError(Exception):
     """What a user is told: the text of the exception is the whole message."""
@@ -82,6 +84,13 @@ class UnreadableAnswerError(AnswerError):
 
 class ListingError(IdentityBrokerError):
     """A listing that does not add up; nothing may be decided by it."""
+
+
+def is_passing(error: IdentityBrokerError) -> bool:
+    """Whether the same may go well a little later, since nothing was said against what was asked."""
+    if isinstance(error, AnswerError) and not isinstance(error, UnreadableAnswerError):
+        return error.status == TOO_MANY or error.status >= SERVER_ERROR
+    return isinstance(error, TransportError | UnreadableAnswerError)
 
 
 class UnverifiedWriteError(IdentityBrokerError):

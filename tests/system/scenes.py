@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -132,11 +131,16 @@ class Traffic:
         return [request for request in self.requests if request.writes]
 
     def repeated_blindly(self) -> list[tuple[str, str, str]]:
-        """The writes that were sent again without a look at the list of users in between."""
+        """The writes that were sent again without a look in between, at the list of users or at the groups."""
         found = []
-        for look, run in itertools.groupby(self.requests, lambda each: each.method == "GET" and each.path == "/Users"):
-            targets = [] if look else [each.target for each in run if each.writes]
-            found += [target for number, target in enumerate(targets) if target in targets[:number]]
+        sent: dict[str, set[tuple[str, str, str]]] = {"Users": set(), "Groups": set()}
+        for request in self.requests:
+            kind, _slash, key = request.path.removeprefix("/").partition("/")
+            if request.writes:
+                found += [request.target] if request.target in sent[kind] else []
+                sent[kind].add(request.target)
+            elif kind == "Groups" or not key:
+                sent[kind].clear()
         return found
 
 

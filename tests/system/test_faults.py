@@ -132,8 +132,9 @@ def everything_is_right(modules: Modules) -> None:
 
 
 def strikes(ids: dict[str, str], kind: Any, **more: Any) -> list[Fault]:
-    """Once at each write: both creations, and the deletion before one of them."""
+    """Once at each write: both creations, the deletion before one of them, and the group that it is to come back to."""
     matches = [f"DELETE {ids['leaver']}", f"DELETE {ids['anew']}", f"PUT {ids['before']}", f"PUT {ids['changed']}"]
+    matches.append("PATCH /Groups/")
     return [Fault("POST /Users$", kind, times=2, **more), *(Fault(match, kind, **more) for match in matches)]
 
 
