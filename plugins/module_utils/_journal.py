@@ -37,7 +37,7 @@ class Journal:
         for file in sorted(self._of(host).glob("*.json")):
             try:
                 recreation = recreation_from_json(json.loads(file.read_text(encoding="utf-8")))
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RecursionError) as error:
                 reason = getattr(error, "strerror", None) or error
                 raise InputError(
                     FIELD,
@@ -105,7 +105,7 @@ class Journal:
 def _as_file_name(text: str) -> str:
     """What comes from a server must not become a path; nor may two that differ become one."""
     name = re.sub(r"[^a-z0-9.-]", "_", text).lstrip(".")[:LONGEST_NAME]
-    return name if name == text else f"{name}_{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    return name if name and name == text else f"{name}_{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def _write(file: Path, text: str) -> None:
