@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # ansible_test.sh sanity|units|integration oldest|newest [ARGUMENT...]
-# With VARIANTS=every the integration targets run under every variant of the appliance, as tests/system/test_variants.py does
-# in less time; else under one.
 # Runs ansible-test on a copy of the working tree: it refuses a collection outside of
 # ansible_collections/NAMESPACE/NAME, also behind a link.
+# The integration targets run under one variant of the appliance, with VARIANTS=every under each of them;
+# tests/system/test_variants.py has them all in less time.
 set -euo pipefail
 # shellcheck source=tests/tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
