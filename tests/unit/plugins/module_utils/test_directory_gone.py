@@ -146,7 +146,7 @@ def test_an_entry_that_stands_is_planned_as_if_nothing_was_begun(
 ) -> None:
     """The run was killed after it had written the record, and before the deletion."""
     assume(users)
-    begun = [(recreation, entry) for recreation, entry in gone[:1]]
+    begun = list(gone[:1])
     standing = [*users, *(entry for _recreation, entry in begun)]
     assume(len({identity(each) for each in standing}) == len(standing))
     try:

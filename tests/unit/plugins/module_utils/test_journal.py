@@ -93,7 +93,7 @@ def test_nothing_leaves_the_folder_and_nothing_is_overwritten(
 @given(hostile, hostile)
 def test_the_records_of_another_host_are_left(tmp_path_factory: pytest.TempPathFactory, mine: str, other: str) -> None:
     journal = Journal(str(tmp_path_factory.mktemp("journal")))
-    for host in {mine, other}:
+    for host in sorted({mine, other}):
         journal.check(host)
         journal.enter(recreation(host=host))
     assert journal.recreations(mine) == [recreation(host=mine)]
