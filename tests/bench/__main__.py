@@ -8,11 +8,12 @@ import argparse
 import sys
 from tempfile import TemporaryDirectory
 
-from . import big_log, roles
+from . import big_log, people, roles
 from .report import Report
 
 CHAPTERS = {
     "role": ("The role, against an empty play on the same machine", roles.measure),
+    "people": (people.TITLE, people.measure),
     "log": ("externalid_fact on a 1 GiB log, against: grep -i externalid | tail -5", big_log.measure),
 }
 

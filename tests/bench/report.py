@@ -9,17 +9,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value with its limit, and what it was reckoned from."""
+    """One measured value with its limit, if it has one, and what it was reckoned from."""
 
     name: str
     value: float
-    limit: float
+    limit: float | None
     unit: str = "x"
     of: str = ""
+    at_least: bool = False
 
     @property
     def holds(self) -> bool:
-        return self.value <= self.limit
+        if self.limit is None:
+            return True
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+    @property
+    def demand(self) -> str:
+        if self.limit is None:
+            return "no limit"
+        return f"at {'least' if self.at_least else 'most'} {self.limit:g} {self.unit}"
 
 
 class Report:
@@ -30,11 +39,11 @@ class Report:
         print(f"\n{title}", flush=True)
 
     def show(self, figure: Figure) -> None:
-        verdict = "ok" if figure.holds else "MISSED"
+        verdict = "MISSED" if not figure.holds else "-" if figure.limit is None else "ok"
         self._missed += not figure.holds
-        value = f"{figure.value:.2f} {figure.unit}"
+        value = f"{figure.value:,}" if isinstance(figure.value, int) else f"{figure.value:.2f}"
         print(
-            f"  {verdict:<7} {figure.name:<44} {value:>12}   at most {figure.limit:g} {figure.unit}   {figure.of}",
+            f"  {verdict:<7} {figure.name:<66} {value:>8} {figure.unit:<8}   {figure.demand:<22}   {figure.of}",
             flush=True,
         )
 
