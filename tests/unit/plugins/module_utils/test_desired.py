@@ -13,6 +13,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._desired i
     attempt_list,
     desired_user,
     desired_users,
+    in_domains,
     text_option,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
@@ -184,6 +185,18 @@ def test_any_text_is_taken_as_it_is_or_refused_by_its_name(options: dict[str, An
     assert found.asked_as == options["username"]
     assert found.asked_as.casefold() in (found.username.casefold(), f"{found.username}@{found.domain}".casefold())
     assert known is None or found.domain.casefold() in known
+
+
+@given(
+    st.sampled_from(["muffin", f"muffin@{LAB}", "muffin@other", "@", "muffin@"]),
+    st.sampled_from([None, "", LAB, LAB.upper(), OTHER, "no domain"]),
+    st.lists(st.sampled_from([LAB, OTHER]), unique=True),
+)
+def test_it_is_the_same_when_the_domains_are_told_later(username: str, domain: str | None, known: list[str]) -> None:
+    items = [{"username": username, "domain": domain}]
+    at_once = either(lambda: desired_users(items, {}, known))
+    later = either(lambda: in_domains(desired_users(items, {}, None), known))
+    assert later == at_once or str(later) == str(at_once)
 
 
 @given(st.text(max_size=6) | st.none() | st.integers())
