@@ -105,7 +105,9 @@ class Journal:
 def _as_file_name(text: str) -> str:
     """What comes from a server must not become a path; nor may two that differ become one."""
     name = re.sub(r"[^a-z0-9.-]", "_", text).lstrip(".")[:LONGEST_NAME]
-    return name if name and name == text else f"{name}_{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    if name and name == text:
+        return name
+    return f"{name}_{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def _write(file: Path, text: str) -> None:

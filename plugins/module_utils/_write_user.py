@@ -32,6 +32,7 @@ class UserWriter:
         self._groups: Sequence[Document] = ()
         self.groups_untold = False
         """Whether some memberships of those who are created anew are told neither by them nor by the groups."""
+        self._deleted: set[str] = set()
         self._lock = threading.Lock()
         self.begun = {recreation.id: recreation for recreation in recreations}
 
@@ -62,6 +63,7 @@ class UserWriter:
             if before.id in self.standing:
                 self._begin(operation, before.id, client.host)
                 client.delete_user(before.id, label)
+                self._deleted.add(before.id)
                 # Should the creation be sent again with another token, then without the deletion.
                 self.standing.pop(before.id, None)
             _create(operation, client)
@@ -73,9 +75,8 @@ class UserWriter:
                 client.replace_user(before.id, document, label)
 
     def has_deleted(self, operation: Operation) -> bool:
-        """Whether the entry that is to be created anew is known to be gone."""
-        before = operation.before
-        return before is not None and before.id in self.begun and before.id not in self.standing
+        """Whether this run has taken away the entry that is to be created anew."""
+        return operation.before is not None and operation.before.id in self._deleted
 
     def end(self, recreation: Recreation) -> None:
         """The entry is whole again."""
