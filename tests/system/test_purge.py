@@ -202,15 +202,7 @@ def test_one_more_listing_than_without(modules: Modules, full: Appliance) -> Non
     assert listings(more={"given_name": "C"}, purge=True, max_deletes="3") == without
 
 
-@pytest.mark.parametrize(
-    "lie",
-    [
-        {"total_lies": 1},
-        {"total_lies": -1},
-        {"page_repeats": True, "page_cap": 3},
-        {"list_changes": True, "page_cap": 3},
-    ],
-)
+@pytest.mark.parametrize("lie", [{"total_lies": 1}, {"list_changes": True, "page_cap": 3}])
 def test_a_list_that_lies_deletes_nobody(modules: Modules, full: Appliance, lie: Json) -> None:
     full.switches.update(lie)
     assert "list" in purge(modules)["msg"]

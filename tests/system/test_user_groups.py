@@ -34,8 +34,7 @@ def cooks(appliance: Appliance) -> str:
     return add_group(appliance, "cooks", stranger)
 
 
-@pytest.mark.parametrize("refused", [False, True])
-@pytest.mark.parametrize("told", ["always", "single"])
+@pytest.mark.parametrize(("refused", "told"), [(False, "always"), (True, "single")])
 @pytest.mark.usefixtures("cooks")
 def test_groups_of_a_user_and_of_everybody(modules: Modules, appliance: Appliance, refused: bool, told: Any) -> None:
     appliance.switches.update({"patch_refused": refused, "members_returned": told})
