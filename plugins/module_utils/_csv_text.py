@@ -86,7 +86,7 @@ def lines_of(data: bytes, encoding: str | None) -> list[str]:
 
 
 def says_nothing(line: str) -> bool:
-    """Whether a line is blank, or an empty row of a spreadsheet."""
+    """Whether a line is blank, or an empty row of a spreadsheet, while its delimiter is not known."""
     return not line.strip(" \t,;")
 
 
@@ -113,7 +113,7 @@ def rows(lines: Sequence[str], start: int, delimiter: str, column: Sequence[str]
     while at < len(lines):
         line, number = lines[at], at + 1
         at = number
-        if line.startswith("#") or says_nothing(line):
+        if line.startswith("#"):
             continue
         cells = strict_cells(line, delimiter)
         fault = _fault(lines, number - 1, delimiter) if cells is None else _misplaced(line, delimiter)

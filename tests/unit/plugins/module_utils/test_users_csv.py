@@ -129,7 +129,7 @@ def test_quotes_and_comments() -> None:
 
 
 def test_what_counts_for_nothing() -> None:
-    text = "\n \t\n# x\n,,\nusername,first,,\n;;;\nmuffin,,,,,,\n\t, ,\n#scone\n"
+    text = "\n \t\n# x\n,,\nusername,first,,\nmuffin,,,,,,\n\t, ,\n#scone\n"
     assert read(text) == [{"username": "muffin"}]
 
 
@@ -350,6 +350,10 @@ def test_lams_order_needs_no_header(rows: list[tuple[str, ...]], delimiter: str)
     found = people(written(table, delimiter, csv.QUOTE_ALL, "\n").encode(), delimiter=delimiter)
     names = ("username", "given_name", "family_name", "email", "external_id")
     assert found == [dict(zip(names, row, strict=True)) for row in table]
+
+
+def test_a_name_of_another_delimiter_is_a_name() -> None:
+    assert people(b"email,username\n,;\n,\n") == [{"username": ";"}]
 
 
 WRONG = [
