@@ -142,7 +142,7 @@ class Directory:
                 owners[recreation.external_id.casefold()] = (recreation, user)
         problems = []
         for wanted in settled.values():
-            if not wanted.external_id or wanted.state != "present":
+            if not wanted.external_id:
                 continue
             owned = owners.get(wanted.external_id.casefold())
             if owned and not owned[1].is_named(wanted.username, wanted.domain):

@@ -173,6 +173,8 @@ def test_an_external_id_on_its_way_is_refused_to_others(others: list[DesiredUser
     said = refusal([], [gone_entry()], wanted("scone", "E-new"), *others)
     assert f"scone@{LAB}: ExternalId E-new is on its way to muffin@{LAB}" in said
     assert "on its way" in refusal([], [gone_entry()], wanted("scone", "e-NEW"), *others)
+    # The next run would refuse it, for then muffin has it.
+    assert "on its way" in refusal([], [gone_entry()], wanted("scone", "E-new", state="absent"), *others)
 
 
 @pytest.mark.parametrize("given_up", [wanted("muffin", "E-right"), wanted("muffin", state="absent")])
