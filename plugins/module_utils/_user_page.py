@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from ._text_table import visible
 from ._user_page_script import FIRST_SCRIPT, SCRIPT
 from ._user_page_style import STYLE
-from ._user_rows import ONLY_SOMEBODY, LogRead, Row, Users, full_name
+from ._user_rows import ONLY_SOMEBODY, LogRead, Row, Users, full_name, name_to_show
 
 STATES = {True: ("active", "Active"), False: ("inactive", "Inactive"), None: ("unclear", "Unknown")}
 
@@ -157,7 +157,7 @@ def _row(row: Row, domains: dict[str, int], *, log: bool) -> Iterator[str]:
 
 def _name(row: Row) -> str:
     whole = full_name(row)
-    name = row["display_name"] or whole
+    name = name_to_show(row)
     below = [text for text in (whole if whole != name else None, row["email"]) if text]
     first = f"<b>{_shown(name)}</b>" if name else "<b></b>"
     return f'<th scope="row">{first}{"".join(f" <small>{_breakable(text)}</small>" for text in below)}</th>'

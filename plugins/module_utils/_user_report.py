@@ -15,7 +15,7 @@ from typing import Any
 from ._errors import InputError
 from ._text_table import aligned, shortened, visible
 from ._user_page import page
-from ._user_rows import COLUMNS, ONLY_SOMEBODY, Row, Users, full_name
+from ._user_rows import COLUMNS, ONLY_SOMEBODY, Row, Users, name_to_show
 
 FILE_FORMATS = ("json", "csv", "html")
 FORMATS = ("table", *FILE_FORMATS)
@@ -85,12 +85,11 @@ def _csv_cell(value: Any) -> str:
 
 def _cells(row: Row) -> list[str]:
     when = row["last_attempt"]
-    name = row["display_name"] or full_name(row)
     return [
         visible(row["username"] or ""),
         visible(row["domain"] or "-"),
         visible(row["external_id"] or "-"),
-        *(shortened(visible(text or "-"), LONGEST_CELL) for text in (name, row["email"])),
+        *(shortened(visible(text or "-"), LONGEST_CELL) for text in (name_to_show(row), row["email"])),
         {True: "active", False: "inactive", None: "unknown"}[row["active"]],
         shortened(visible(", ".join(row["groups"]) or "-"), LONGEST_CELL),
         when[:19].replace("T", " ") if when else "-",

@@ -102,6 +102,13 @@ def full_name(row: Row) -> str:
     return " ".join(name for name in (row["given_name"], row["family_name"]) if name)
 
 
+def name_to_show(row: Row) -> str:
+    """What people know somebody by."""
+    # The broker makes the given name the display name of who was created without one.
+    chosen: str | None = None if row["display_name"] == row["given_name"] else row["display_name"]
+    return chosen or full_name(row)
+
+
 def host_name(host: Any) -> str | None:
     """The host's name. Of an address in the web just the name, so that nothing else in it is shown."""
     name = "" if host is None else str(host).strip()

@@ -309,6 +309,17 @@ def test_user_names_and_external_ids_are_never_cut() -> None:
     assert lines[1].count("\u2026") == 1
 
 
+@pytest.mark.parametrize(
+    ("display_name", "shown"),
+    [(None, "Muffin Muffinson"), ("Muffin", "Muffin Muffinson"), ("The Muffin", "The Muffin")],
+)
+def test_a_display_name_that_the_broker_took_from_the_given_name_hides_no_family_name(
+    display_name: str | None, shown: str
+) -> None:
+    names = {"given_name": "Muffin", "family_name": "Muffinson", "display_name": display_name}
+    assert f"  {shown}  " in table(read_users([{"username": "muffin", **names}], read_at=NOW))[1]
+
+
 # --- JSON and CSV -------------------------------------------------------------------------------------
 
 
