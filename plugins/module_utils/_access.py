@@ -22,6 +22,7 @@ from ._errors import (
     IdentityBrokerError,
     InputError,
     NotFoundError,
+    PlanRefusedError,
     UnauthenticatedError,
 )
 from ._http import HttpClient
@@ -283,6 +284,16 @@ def read_users(access: ScimAccess, *, domain_needed: bool) -> tuple[list[dict[st
     documents = access.read_users()
     domains = access.provider_domains(documents, needed=domain_needed)
     return documents, users_from_scim(documents, domains), domains
+
+
+def plans_differ(client: ScimClient, what: str) -> PlanRefusedError:
+    """The refusal to write by a plan that the writing token does not confirm; C(what) was read with both."""
+    return PlanRefusedError(
+        [
+            f"The writing token shows other {what} on {client.host} than the reading one did, and the plan would differ. Run "
+            "it again; if it stays so, keep the minted token in token_file and read with it too."
+        ]
+    )
 
 
 _GIVEN_REFUSED = (

@@ -15,11 +15,10 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._access import ScimAccess, Sender
+from ._access import ScimAccess, Sender, plans_differ
 from ._apply_membership import join_group
 from ._directory import CHANGING, Operation, Situation
 from ._errors import (
-    SERVER_ERROR,
     AccessEndedError,
     AnswerError,
     ConflictError,
@@ -29,6 +28,7 @@ from ._errors import (
     TransportError,
     UnreadableAnswerError,
     is_passing,
+    may_have_been_done,
 )
 from ._http import HttpClient
 from ._journal import Journal
@@ -114,20 +114,17 @@ def carry_out(plan: Plan, documents: Sequence[Document], replan: Callable[[Situa
     if changed_token or plan.purges:
         listing = Listing(client.users(), work.domains)
         if replan(work.situation(listing.users)).signature != plan.signature:
-            raise PlanRefusedError([_two_plans(client.host, changed_token=changed_token)])
+            raise plans_differ(client, "users") if changed_token else _in_motion(client)
     writer.standing = listing.documents if listing else writer.standing
     return _Run(plan, Sender(work.access, client), writer, work).run()
 
 
-def _two_plans(host: str, *, changed_token: bool) -> str:
-    if changed_token:
-        return (
-            f"The writing token shows other users on {host} than the reading one did, and the plan would differ. Run it "
-            "again; if it stays so, keep the minted token in token_file and read with it too."
-        )
-    return (
-        f"Two listings of the users on {host} differ, so nobody is purged: something else changes users at this moment. "
-        "Run it again."
+def _in_motion(client: ScimClient) -> PlanRefusedError:
+    return PlanRefusedError(
+        [
+            f"Two listings of the users on {client.host} differ, so nobody is purged: something else changes users at this "
+            "moment. Run it again."
+        ]
     )
 
 
@@ -207,7 +204,7 @@ class _Run:
             self._sender.send(self._writer.write, task.operation)
         except IdentityBrokerError as error:
             outcome.error, outcome.user = str(error), task.operation.before
-            outcome.written |= _may_have_been_done(error) or self._writer.has_deleted(task.operation)
+            outcome.written |= may_have_been_done(error) or self._writer.has_deleted(task.operation)
             task.unsettled = _may_pass(error, task.operation)
             self._count_failure(error)
         else:
@@ -281,18 +278,13 @@ class _Run:
                 joining.setdefault(folded(group.name), []).append(outcome)
         for key, outcomes in joining.items():
             members = [outcome.user for outcome in outcomes if outcome.user]
-            error, unverified, written, _passing = join_group(
-                self._sender, names[key], members, rounds=ROUNDS, pause=self._work.http.pause
-            )
+            joined = join_group(self._sender, names[key], members, rounds=ROUNDS, pause=self._work.http.pause)
             for outcome in outcomes:
                 self._joined.add((key, id(outcome)))
-                outcome.written |= written
-                if error and not outcome.error:
-                    outcome.error = f"{outcome.operation.wanted.label} is not in the group {names[key]}: {error}"
-                outcome.unverified = (
-                    *outcome.unverified,
-                    *(name for name in unverified if name not in outcome.unverified),
-                )
+                outcome.written |= joined.written
+                if joined.error and not outcome.error:
+                    outcome.error = f"{outcome.operation.wanted.label} is not in the group {names[key]}: {joined.error}"
+                outcome.unverified = tuple(dict.fromkeys((*outcome.unverified, *joined.unverified)))
         for outcome in {id(each): each for outcomes in joining.values() for each in outcomes}.values():
             if outcome.user and outcome.operation.after and not outcome.error:
                 outcome.user = _with_groups(outcome.user, outcome.operation.after.groups)
@@ -382,12 +374,6 @@ def _unforeseen(planned: Operation, now: Operation) -> str | None:
         f"{now.wanted.label}: somebody else made {entry.label} with ExternalId {entry.external_id} at this moment. Look at "
         "that entry, and run the task again."
     )
-
-
-def _may_have_been_done(error: IdentityBrokerError) -> bool:
-    if isinstance(error, AnswerError) and not isinstance(error, UnreadableAnswerError):
-        return error.status >= SERVER_ERROR
-    return isinstance(error, TransportError | UnreadableAnswerError)
 
 
 def _with_groups(user: User, groups: Sequence[str]) -> User:

@@ -9,17 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._access import ScimAccess, Sender, read_users
+from ._access import ScimAccess, Sender, plans_differ, read_users
 from ._errors import (
-    SERVER_ERROR,
     AnswerError,
     ConflictError,
     IdentityBrokerError,
     NotFoundError,
-    PlanRefusedError,
-    TransportError,
-    UnreadableAnswerError,
     is_passing,
+    may_have_been_done,
 )
 from ._group_plan import GroupPlan, plan_group
 from ._groups import DesiredGroup, Group, Principals, desired_group, group_from_scim, member_entries
@@ -75,13 +72,7 @@ def ensure_group(access: ScimAccess, options: Mapping[str, Any], *, check_mode: 
     if changed_token:
         seen, principals = _planned(client, users_from_scim(client.users(), domains), wanted)
         if seen.signature != plan.signature:
-            raise PlanRefusedError(
-                [
-                    f"The writing token shows other users or groups on {client.host} than the reading one did, and the "
-                    "plan would differ. Run it again; if it stays so, keep the minted token in token_file and read with "
-                    "it too."
-                ]
-            )
+            raise plans_differ(client, "users or groups")
         plan = seen
     return carry_out_group(plan, principals, Sender(access, client))
 
@@ -102,7 +93,7 @@ def carry_out_group(plan: GroupPlan, principals: Principals, sender: Sender) -> 
             written = True
     except IdentityBrokerError as error:
         broken = error
-        written = written or _may_have_been_done(error)
+        written = written or may_have_been_done(error)
     if not written:
         told, passing = f"{broken} Nothing was changed.", broken is not None and is_passing(broken)
         return GroupOutcome(plan, principals, plan.before, changed=False, error=told, passing=passing)
@@ -202,17 +193,10 @@ def _verified(
         if problems:
             outcome.error = f"The group {name} was written without an error, and yet: {'; '.join(problems)}."
         return outcome
-    if _may_have_been_done(broken) and not problems and not unverified:
+    if may_have_been_done(broken) and not problems and not unverified:
         # The answer was lost, and yet it was done.
         return outcome
     outcome.changed = bool(unverified) or not plan.is_untouched(kept)
     outcome.passing = is_passing(broken)
     outcome.error = f"{broken} {plan.progress(kept) if outcome.changed else 'Nothing was changed.'}"
     return outcome
-
-
-def _may_have_been_done(error: IdentityBrokerError) -> bool:
-    """Whether the request may have been carried out although its answer was no success."""
-    return isinstance(error, TransportError | UnreadableAnswerError) or (
-        isinstance(error, AnswerError) and error.status >= SERVER_ERROR
-    )

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ._groups import ALL_USERS
+from ._identities import Identities
 from ._recreation import Recreation
 from ._users import (
     MUTABLE_ATTRIBUTES,
@@ -68,9 +69,8 @@ class Directory:
     """The broker's users, found by identity and by ExternalId without walking the list each time."""
 
     def __init__(self, situation: Situation) -> None:
-        self._named: dict[tuple[str, str], list[User]] = {}
+        self.identities = Identities(situation.users)
         self._holders: dict[str, list[User]] = {}
-        self._strays: dict[str, list[User]] = {}
         self._groups = situation.groups or {}
         ids = {user.id for user in situation.users}
         # Whose old entry stands was not deleted, and is planned for as if nothing had been begun.
@@ -80,27 +80,15 @@ class Directory:
             if user.id not in ids
         }
         for user in situation.users:
-            if user.domain is None:
-                self._strays.setdefault(folded(user.username), []).append(user)
-            else:
-                identity = (folded(user.bare_name), folded(user.domain))
-                self._named.setdefault(identity, []).append(user)
             if user.external_id:
                 self._holders.setdefault(user.external_id.casefold(), []).append(user)
 
     def named(self, wanted: DesiredUser) -> list[User]:
-        return self._named.get((folded(wanted.username), folded(wanted.domain)), [])
+        return self.identities.named(wanted.username, wanted.domain)
 
     def holders(self, external_id: str) -> list[User]:
         """Who has the ExternalId or one that differs from it only in case."""
         return self._holders.get(external_id.casefold(), [])
-
-    def strays(self, wanted: DesiredUser) -> list[User]:
-        """Entries of an unknown domain that may be the wanted user."""
-        if not self._strays:
-            return []
-        spellings = (folded(wanted.username), folded(wanted.label))
-        return [user for spelling in spellings for user in self._strays.get(spelling, [])]
 
     def gone(self, wanted: DesiredUser) -> tuple[Recreation, User] | None:
         """The entry of this identity that was deleted to be created anew, as it stood."""
@@ -132,7 +120,7 @@ class Directory:
         settled = {(folded(op.wanted.username), folded(op.wanted.domain)): op.wanted for op in operations}
         owners: dict[str, tuple[Recreation, User]] = {}
         for identity, (recreation, user) in self._gone.items():
-            if identity in self._named or self.holders(recreation.external_id):
+            if self.identities.named(*identity) or self.holders(recreation.external_id):
                 continue  # It has arrived.
             wanted = settled.get(identity)
             given_up = wanted is not None and (
@@ -180,7 +168,7 @@ class Directory:
 def _operation(directory: Directory, wanted: DesiredUser, gone: User | None) -> tuple[Operation, str | None]:
     named = directory.named(wanted)
     holders = directory.holders(wanted.external_id) if wanted.external_id else []
-    problem = _doubts(directory, wanted, named) or _held_by_another(wanted, named, holders)
+    problem = directory.identities.doubt(wanted) or _held_by_another(wanted, named, holders)
     if problem:
         return Operation("none", wanted), problem
     entry = named[0] if named else None
@@ -200,23 +188,6 @@ def _operation(directory: Directory, wanted: DesiredUser, gone: User | None) -> 
     if differences(entry, wanted):
         return Operation("update", wanted, entry, predicted(wanted, entry)), None
     return Operation("none", wanted, entry, entry), None
-
-
-def _doubts(directory: Directory, wanted: DesiredUser, named: Sequence[User]) -> str | None:
-    if len(named) > 1:
-        names = " and ".join(repr(user.username) for user in named)
-        return (
-            f"{wanted.label}: the broker holds {names} side by side, and it cannot be told which is meant. "
-            "Delete the wrong one by its id first."
-        )
-    strays = directory.strays(wanted)
-    if strays:
-        return (
-            f"{wanted.label}: the broker holds {strays[0].username!r} (id {strays[0].id}) without telling its domain, "
-            "so it cannot be told whether it is the same person. Give hostname, username and password of the vCenter, "
-            "so that the provider's domains can be read, or use username_format: qualified."
-        )
-    return None
 
 
 def _held_by_another(wanted: DesiredUser, named: Sequence[User], holders: Sequence[User]) -> str | None:

@@ -9,7 +9,10 @@ Whoever raises one has already taken every secret out of it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 TOO_MANY, SERVER_ERROR = 429, 500
+NAMES_SHOWN = 10
 
 
 class IdentityBrokerError(Exception):
@@ -86,12 +89,19 @@ class ListingError(IdentityBrokerError):
     """A listing that does not add up; nothing may be decided by it."""
 
 
-def is_passing(error: IdentityBrokerError) -> bool:
-    """Whether the same may go well a little later, since nothing was said against what was asked."""
+def may_have_been_done(error: IdentityBrokerError) -> bool:
+    """Whether a write may have been carried out although its answer was no success."""
     if isinstance(error, AnswerError) and not isinstance(error, UnreadableAnswerError):
-        return error.status == TOO_MANY or error.status >= SERVER_ERROR
+        return error.status >= SERVER_ERROR
     return isinstance(error, TransportError | UnreadableAnswerError)
 
 
-class UnverifiedWriteError(IdentityBrokerError):
-    """Read back after writing, the broker holds something else than it was asked to keep."""
+def is_passing(error: IdentityBrokerError) -> bool:
+    """Whether the same may go well a little later, since nothing was said against what was asked."""
+    return may_have_been_done(error) or (isinstance(error, AnswerError) and error.status == TOO_MANY)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The names for a message, the first of very many."""
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._errors import PlanRefusedError
+from ._errors import PlanRefusedError, some_of
 from ._groups import (
     GROUP_SCHEMA,
     DesiredGroup,
@@ -28,7 +28,6 @@ from ._groups import (
 
 PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SLICE = 100
-NAMES_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class GroupPlan:
             ("is no longer in it, though nobody asked for that", before - leaving - held),
             ("is in it, though nobody asked for that", strangers - leaving),
         )
-        return [f"{_some(principals.names(keys))} {what}" for what, keys in differences if keys]
+        return [f"{some_of(principals.names(keys))} {what}" for what, keys in differences if keys]
 
     def is_untouched(self, kept: Group | None) -> bool:
         """Whether the group that was read back is still as it was before."""
@@ -166,26 +165,20 @@ def plan_group(principals: Principals, standing: Group | None, wanted: DesiredGr
     return GroupPlan("update", wanted, standing, replace(standing, members=after), joining, leaving)
 
 
-def _some(names: Sequence[str]) -> str:
-    """The names, or the first of very many."""
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(names[:NAMES_SHOWN]) + more
-
-
 def _not_exact(principals: Principals, standing: Group, wanted: DesiredGroup) -> list[str]:
     """What stands in the way of C(exact): members that the task could not have named, or would remove unnamed."""
     problems: list[str] = []
     nested = standing.ids("group")
     if nested and wanted.member_groups is None:
         problems.append(
-            f"{standing.display_name} has groups as members: {', '.join(principals.names(nested))}. Name in "
+            f"{standing.display_name} has groups as members: {some_of(principals.names(nested))}. Name in "
             "member_groups those that are to stay; an empty list means none."
         )
     unknown = standing.ids("unknown")
     if unknown:
         problems.append(
             f"{standing.display_name} has members that are no users or groups this token shows, by their ids: "
-            f"{', '.join(sorted(unknown))}. So exact cannot be told; say members_state: present or absent."
+            f"{some_of(sorted(unknown))}. So exact cannot be told; say members_state: present or absent."
         )
     return problems
 

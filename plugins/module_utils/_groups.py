@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._desired import desired_user, text_option
-from ._errors import InputError, PlanRefusedError
+from ._errors import InputError, PlanRefusedError, some_of
+from ._identities import Identities
 from ._users import DesiredUser, User, folded, qualified, same_name
 
 GROUP_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -71,13 +72,12 @@ class Principals:
     """Whom the token shows, users and groups: found by name, and told by id."""
 
     def __init__(self, users: Iterable[User], groups: Iterable[Mapping[str, Any]]) -> None:
-        self._named: dict[str, list[User]] = {}
-        self._strays: dict[str, list[User]] = {}
         self._names: dict[str, str] = {}
         self._kinds: dict[str, str] = {}
-        for user in users:
+        known = list(users)
+        self._identities = Identities(known)
+        for user in known:
             name = user.username if user.domain is None else qualified(user.bare_name, user.domain)
-            (self._strays if user.domain is None else self._named).setdefault(folded(name), []).append(user)
             self._names[user.id], self._kinds[user.id] = name, "user"
         self._groups: dict[str, list[str]] = {}
         for document in groups:
@@ -105,21 +105,10 @@ class Principals:
         unknown: list[str] = []
         problems: list[str] = []
         for user in wanted:
-            named = self._named.get(folded(user.label), [])
-            spellings = (folded(user.username), folded(user.label))
-            strays = [stray for name in spellings for stray in self._strays.get(name, [])]
-            if strays:
-                problems.append(
-                    f"{user.label}: the broker holds {strays[0].username!r} (id {strays[0].id}) without telling its "
-                    "domain, so it cannot be told whether it is the same person. Give hostname, username and password "
-                    "of the vCenter, so that the provider's domains can be read."
-                )
-            elif len(named) > 1:
-                names = " and ".join(repr(each.username) for each in named)
-                problems.append(
-                    f"{user.label}: the broker holds {names} side by side, and it cannot be told which is meant. "
-                    "Delete the wrong one by its id first."
-                )
+            named = self._identities.named(user.username, user.domain)
+            doubt = self._identities.doubt(user)
+            if doubt:
+                problems.append(doubt)
             elif named:
                 ids.append(named[0].id)
             else:
@@ -127,7 +116,7 @@ class Principals:
         if unknown:
             problems.insert(
                 0,
-                f"members: the broker has no user {', '.join(unknown)}. Correct the name, or create the user first.",
+                f"members: the broker has no user {some_of(unknown)}. Correct the name, or create the user first.",
             )
         return ids, problems
 
@@ -147,7 +136,7 @@ class Principals:
         if unknown:
             problems.insert(
                 0,
-                f"member_groups: the broker has no group {', '.join(unknown)}. Correct the name, or create the group "
+                f"member_groups: the broker has no group {some_of(unknown)}. Correct the name, or create the group "
                 "first.",
             )
         return ids, problems

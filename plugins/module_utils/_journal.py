@@ -62,15 +62,15 @@ class Journal:
 
     def enter(self, recreation: Recreation) -> None:
         """Keep an entry before it is deleted. Raises InputError."""
-        _write(self._file(recreation), json.dumps(recreation.to_json(), indent=1))
+        _write(self.place(recreation), json.dumps(recreation.to_json(), indent=1))
 
     def place(self, recreation: Recreation) -> Path:
         """Where an entry is kept."""
-        return self._file(recreation)
+        return self._of(recreation.host) / f"{_as_file_name(recreation.id)}.json"
 
     def strike(self, recreation: Recreation) -> None:
         """Forget an entry that is whole again. Raises InputError."""
-        file = self._file(recreation)
+        file = self.place(recreation)
         try:
             file.unlink(missing_ok=True)
             # What a run left that was killed in the midst of writing it.
@@ -97,9 +97,6 @@ class Journal:
 
     def _of(self, host: str) -> Path:
         return self._folder / _as_file_name(host)
-
-    def _file(self, recreation: Recreation) -> Path:
-        return self._of(recreation.host) / f"{_as_file_name(recreation.id)}.json"
 
 
 def _as_file_name(text: str) -> str:

@@ -9,11 +9,10 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from ._errors import InputError
+from ._errors import InputError, some_of
 from ._users import DesiredUser, User, same_name
 
 PURGE_ACTIONS = ("delete", "deactivate")
-NAMES_SHOWN = 10
 _LIMIT = re.compile(r"(\d{1,9})(%?)", re.ASCII)
 
 
@@ -39,12 +38,10 @@ class Purge:
         allowed = self.allows(len(standing))
         if len(surplus) <= allowed:
             return surplus, None
-        names = ", ".join(user.label for user in surplus[:NAMES_SHOWN])
-        more = f" and {len(surplus) - NAMES_SHOWN} more" if len(surplus) > NAMES_SHOWN else ""
         asked = f"{self.limit}%, which is {allowed}" if self.percent else str(allowed)
         return surplus, (
             f"purge would {self.action} {len(surplus)} of the {len(standing)} users of {self.domain}, and max_deletes "
-            f"allows {asked}: {names}{more}. Name in users whoever is to stay, or raise max_deletes."
+            f"allows {asked}: {some_of([user.label for user in surplus])}. Name in users whoever is to stay, or raise max_deletes."
         )
 
 

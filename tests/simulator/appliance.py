@@ -48,8 +48,11 @@ class Appliance:
         sshd_root: Path | str | None = None,
         fqdn: str = "localhost",
     ) -> None:
-        self._temporary = None if state_dir else tempfile.TemporaryDirectory(prefix="appliance-")
-        self.state_dir = Path(state_dir or self._temporary.name).absolute()  # type: ignore[union-attr]
+        self._temporary = None
+        if not state_dir:
+            self._temporary = tempfile.TemporaryDirectory(prefix="appliance-")
+            state_dir = self._temporary.name
+        self.state_dir = Path(state_dir).absolute()
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self.state_dir.chmod(0o700)
         self.fqdn = fqdn
@@ -69,8 +72,8 @@ class Appliance:
         app.register_blueprint(scim_api(self.state, self.broker, self.switches))
         app.register_blueprint(scim_groups_api(self.state, self.broker, self.switches))
         app.register_blueprint(control_api(self))
-        self._gate = Gate(app.wsgi_app, self.state, self.switches)
-        self._https = HttpsServer(self._gate, self.state_dir / "tls", fqdn)
+        self.gate = Gate(app.wsgi_app, self.state, self.switches)
+        self._https = HttpsServer(self.gate, self.state_dir / "tls", fqdn)
         self.https_port = 0
         self.ssh_port = 0
         self._ssh: SshServer | DebianSshd | None = None
@@ -97,7 +100,7 @@ class Appliance:
         return self
 
     def stop(self) -> None:
-        self._gate.stopping.set()
+        self.gate.stopping.set()
         self._https.stop()
         if self._ssh is not None:
             self._ssh.stop()

@@ -19,7 +19,14 @@ from .switches import Fault, Switches
 
 CONTROL = "/simulator/"
 SESSION_HEADER = "HTTP_VMWARE_API_SESSION_ID"
+Environ = dict[str, Any]
+Answer = Callable[[Environ], Response]
 _HTML = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Proxy</body></html>"
+
+
+def straight(environ: Environ, answer: Answer) -> Response:
+    """Nobody has a say."""
+    return answer(environ)
 
 
 class Gate:
@@ -28,8 +35,10 @@ class Gate:
         self._state = state
         self._switches = switches
         self.stopping = threading.Event()
+        self.around: Callable[[Environ, Answer], Response] = straight
+        """What has a say in each request: it may answer itself, or do something before and after."""
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         # An unread body would be taken for the next request of the connection.
         if environ.get("CONTENT_LENGTH"):
             body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
@@ -38,26 +47,26 @@ class Gate:
             return self._application(environ, start_response)
         if self._switches.latency_ms:
             self.stopping.wait(self._switches.latency_ms / 1000)
-        response = self._answer(environ)
+        response = self.around(environ, self._answer)
         return response(environ, start_response)
 
-    def _answer(self, environ: dict[str, Any]) -> Response:
+    def _answer(self, environ: Environ) -> Response:
         fault = self._fault(environ)
         if fault is None:
-            return self._recorded(environ, self._apply(environ))
+            return self.recorded(environ, self._apply(environ))
         connection: Connection = environ[CONNECTION]
         if fault.kind == "expire_token":
             self._state.expire(_credential(environ))
-            return self._recorded(environ, self._apply(environ))
+            return self.recorded(environ, self._apply(environ))
         if fault.kind in ("reset_before", "hang"):
             self._record(environ, 0)
             if fault.kind == "hang":
                 connection.wait_for_the_caller_to_go(self.stopping)
             connection.reset()
         if fault.kind in ("429", "503"):
-            return self._recorded(environ, _busy(fault))
+            return self.recorded(environ, _busy(fault))
         if fault.kind == "html":
-            return self._recorded(environ, Response(_HTML, 200, content_type="text/html"))
+            return self.recorded(environ, Response(_HTML, 200, content_type="text/html"))
         response = self._apply(environ)
         if fault.kind == "reset_after":
             self._record(environ, 0)
@@ -67,9 +76,9 @@ class Gate:
             connection.close_after_answer()
         else:
             response.set_data(b"" if fault.kind == "empty" else b'{"unexpected":[1,2]}')
-        return self._recorded(environ, response)
+        return self.recorded(environ, response)
 
-    def _fault(self, environ: dict[str, Any]) -> Fault | None:
+    def _fault(self, environ: Environ) -> Fault | None:
         """Every matching fault counts the request; the first that is due strikes."""
         method, target = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         if environ.get("QUERY_STRING"):
@@ -86,14 +95,15 @@ class Gate:
                     due = fault
         return due
 
-    def _apply(self, environ: dict[str, Any]) -> Response:
+    def _apply(self, environ: Environ) -> Response:
         return Response.from_app(self._application, environ, buffered=True)
 
-    def _recorded(self, environ: dict[str, Any], response: Response) -> Response:
+    def recorded(self, environ: Environ, response: Response) -> Response:
+        """The response, with its request in the record."""
         self._record(environ, response.status_code)
         return response
 
-    def _record(self, environ: dict[str, Any], status: int) -> None:
+    def _record(self, environ: Environ, status: int) -> None:
         authorization = str(environ.get("HTTP_AUTHORIZATION", ""))
         self._state.record(
             Seen(
@@ -106,7 +116,7 @@ class Gate:
         )
 
 
-def _credential(environ: dict[str, Any]) -> str:
+def _credential(environ: Environ) -> str:
     session = environ.get(SESSION_HEADER)
     return str(session or str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")[2])
 

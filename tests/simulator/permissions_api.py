@@ -189,7 +189,8 @@ def _object(item: Any) -> tuple[str, str]:
 
 def _principal(item: Any) -> Principal:
     item = _structure(item)
-    kind: Kind | None = {"USER": "USER", "GROUP": "GROUP"}.get(_required(item, "type", str))  # type: ignore[assignment]
+    kinds: dict[str, Kind] = {"USER": "USER", "GROUP": "GROUP"}
+    kind = kinds.get(_required(item, "type", str))
     if kind is None:
         raise ApiError(400, "INVALID_ARGUMENT", "The principal's type is neither USER nor GROUP")
     return Principal(kind, _required(item, "name", str), _optional(item, "domain", str) or LOCAL_OS)

@@ -255,8 +255,8 @@ class Started:
 
     def __init__(self, command: list[str], environment: Mapping[str, str], arguments: str) -> None:
         self._arguments = arguments
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self.process = subprocess.Popen(command, env=environment, text=True, **pipes)  # type: ignore[call-overload]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, env=environment, text=True, stdin=pipe, stdout=pipe, stderr=pipe)
 
     def wait(self) -> tuple[int, str, str]:
         """Hand the arguments over, which it waits for; its exit status and what it wrote."""

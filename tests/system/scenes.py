@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator import DEFAULT_DOMAIN, Appliance
+from simulator.gate import Answer, Environ, straight
 from simulator.switches import DEFAULT_PROVIDER_ID
 from system.playbook import Json, Modules
 from werkzeug.wrappers import Response
@@ -155,10 +156,9 @@ def watched(
     C(before) is asked before the appliance sees a request, and answers it by returning a status; C(after) is told
     when the appliance has done it, and the caller does not know yet.
     """
-    gate, traffic, lock = appliance._gate, Traffic(), threading.Lock()
-    answer = gate._answer
+    traffic, lock = Traffic(), threading.Lock()
 
-    def meddled(environ: dict[str, Any]) -> Response:
+    def meddled(environ: Environ, answer: Answer) -> Response:
         _base, found, path = environ["PATH_INFO"].partition(SCIM)
         if not found:
             return answer(environ)
@@ -170,13 +170,13 @@ def watched(
             traffic.requests.append(request)
         status = before(request)
         if status is not None:
-            return gate._recorded(environ, Response("{}", status, content_type="application/json"))
+            return appliance.gate.recorded(environ, Response("{}", status, content_type="application/json"))
         response = answer(environ)
         after(request)
         return response
 
-    gate._answer = meddled  # type: ignore[method-assign]
+    appliance.gate.around = meddled
     try:
         yield traffic
     finally:
-        del gate._answer  # type: ignore[method-assign]
+        appliance.gate.around = straight

@@ -28,7 +28,7 @@ FLOORS = (
         *{"_errors", "_broker_answers", "_users", "_federation_log", "_candidates", "_plan", "_desired"},
         *{"_csv_text", "_users_csv"},
         *{"_directory", "_purge", "_recreation", "_verification"},
-        *{"_log_window", "_log_commands", "_summary", "_read_only", "_groups", "_group_plan"},
+        *{"_log_window", "_log_commands", "_summary", "_read_only", "_groups", "_group_plan", "_identities"},
         *{"_text_table", "_user_rows", "_user_report", "_user_page", "_user_page_script", "_user_page_style"},
     },
     {"_http", "_private_file", "_token_file", "_journal"},

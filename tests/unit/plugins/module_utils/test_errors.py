@@ -17,7 +17,6 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._errors im
     TransportError,
     UnauthenticatedError,
     UnreadableAnswerError,
-    UnverifiedWriteError,
 )
 
 
@@ -48,7 +47,7 @@ def test_an_answer_error_keeps_status_and_code(kind: type[AnswerError]) -> None:
     assert isinstance(error, IdentityBrokerError)
 
 
-@pytest.mark.parametrize("kind", [IdentityBrokerError, ListingError, UnverifiedWriteError])
+@pytest.mark.parametrize("kind", [IdentityBrokerError, ListingError])
 def test_a_message_without_a_way_out_has_no_end_that_hangs(kind: type[IdentityBrokerError]) -> None:
     assert str(kind("It broke.")) == "It broke."
     assert str(kind("It broke.", way_out="Mend it.")) == "It broke. Mend it."
