@@ -137,7 +137,8 @@ class LogCommands:
         """The parts of a command's output by their marks; None where the script did not run to its end."""
         # A terminal (become with -tt) ends lines with "\r\n".
         text = output.replace("\r\n", "\n") if f"@42{self.word}:end\r\n" in output else output
-        pieces = text.split(f"\n@42{self.word}:")
+        # With become, ansible-core 2.19 and later strip the white space before the first mark, if it arrives in time.
+        pieces = f"\n{text}".split(f"\n@42{self.word}:")
         found: dict[str, str] = {}
         for piece in pieces[1:]:
             name, _newline, body = piece.partition("\n")

@@ -144,6 +144,12 @@ def test_compressed_files_are_read_whole(log: Path, folder: Path) -> None:
     assert selected["lines"] == text_of(*ONE.lines)
 
 
+def test_white_space_before_the_first_mark_may_be_stripped(folder: Path) -> None:
+    commands = LogCommands(WORD, str(folder / "none.log"))
+    output, _errors = run(commands.open(rotated=True), folder)
+    assert "missing" in (commands.sections(output.lstrip()) or {})
+
+
 def test_a_compressed_file_that_breaks_off_is_told(folder: Path) -> None:
     log, packed = folder / "f.log", folder / "f.log.1.gz"
     log.touch()
