@@ -7,22 +7,20 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self
 
 from .broker import Broker
 from .control import control_api
 from .federation_log import FederationLog
-from .gate import Gate
-from .https_server import HttpsServer
+from .gate import Environ
 from .login import Login, LoginFront
 from .permissions import Permissions
 from .permissions_api import permissions_api
 from .permissions_legacy import legacy_permissions_api
 from .resources import MFA_SCHEMA, USER_SCHEMA, WS1B_SCHEMA, Json
 from .scim_api import scim_api, scim_groups_api
+from .service import Service
 from .ssh_server import SshServer
 from .sshd import DebianSshd
 from .state import Seen, State
@@ -30,12 +28,14 @@ from .switches import Switches, snapshot
 from .vcenter_api import vcenter_api
 from .web import web_application
 
+SESSION_HEADER = "HTTP_VMWARE_API_SESSION_ID"
 LOG = Path("var/log/vmware/vc-ws1a-broker/federation-service.log")
 _READING_POST = re.compile(r"^/api/session$|/\.search$|^/rest/com/vmware/cis/session$")
 _READING_QUERY = re.compile(r"(^|&)(action=list|~action=list-detail)(&|$)")
 
 
-class Appliance:
+class Appliance(Service[Switches]):
+    name = "appliance"
     username = "administrator@vsphere.local"
     tenant = "customer"
 
@@ -48,16 +48,7 @@ class Appliance:
         sshd_root: Path | str | None = None,
         fqdn: str = "localhost",
     ) -> None:
-        self._temporary = None
-        if not state_dir:
-            self._temporary = tempfile.TemporaryDirectory(prefix="appliance-")
-            state_dir = self._temporary.name
-        self.state_dir = Path(state_dir).absolute()
-        self.state_dir.mkdir(parents=True, exist_ok=True)
-        self.state_dir.chmod(0o700)
-        self.fqdn = fqdn
-        self._switches = switches or Switches()
-        self._first_switches = snapshot(self._switches)
+        super().__init__(state_dir, switches or Switches(), fqdn)
         self.state = State(self.switches, self.username)
         self.broker = Broker(self.switches, self.state.lock, lambda: self.scim_url)
         self.permissions = Permissions(self.state.lock)
@@ -72,9 +63,7 @@ class Appliance:
         app.register_blueprint(scim_api(self.state, self.broker, self.switches))
         app.register_blueprint(scim_groups_api(self.state, self.broker, self.switches))
         app.register_blueprint(control_api(self))
-        self.gate = Gate(app.wsgi_app, self.state, self.switches)
-        self._https = HttpsServer(self.gate, self.state_dir / "tls", fqdn)
-        self.https_port = 0
+        self._serve(app.wsgi_app, self.state, lambda environ: self.state.expire(_credential(environ)))
         self.ssh_port = 0
         self._ssh: SshServer | DebianSshd | None = None
         if ssh == "asyncssh":
@@ -89,7 +78,7 @@ class Appliance:
     # Life
 
     def start(self) -> Self:
-        self.https_port = self._https.start()
+        super().start()
         try:
             if self._ssh is not None:
                 self.ssh_port = self._ssh.start()
@@ -99,25 +88,10 @@ class Appliance:
             raise
         return self
 
-    def stop(self) -> None:
-        self.gate.stopping.set()
-        self._https.stop()
+    def _clean_up(self) -> None:
         if self._ssh is not None:
             self._ssh.stop()
         self.description_file.unlink(missing_ok=True)
-        if self._temporary is not None:
-            self._temporary.cleanup()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def reset(self) -> None:
         """As after the start: no users, groups, sessions, tokens or log lines; first permissions and switches."""
@@ -130,20 +104,6 @@ class Appliance:
             if isinstance(self._ssh, SshServer):
                 self._ssh.log.clear()
 
-    @property
-    def switches(self) -> Switches:
-        return self._switches
-
-    @switches.setter
-    def switches(self, wanted: Switches) -> None:
-        """Every part holds the one object, so its values change, not the object."""
-        self._switches.copy_from(wanted)
-
-    def switch(self, changes: dict[str, Any]) -> None:
-        """Change the switches that are named. Raises ValueError for one that there is not."""
-        with self.state.lock:
-            self._switches.update(changes)
-
     # How to reach it
 
     @property
@@ -151,20 +111,8 @@ class Appliance:
         return self.state.password
 
     @property
-    def ca_file(self) -> Path:
-        return self._https.ca_file
-
-    @property
-    def base_url(self) -> str:
-        return f"https://{self.fqdn}:{self.https_port}"
-
-    @property
     def scim_url(self) -> str:
         return f"{self.base_url}/usergroup/t/CUSTOMER/scim/v2"
-
-    @property
-    def control_url(self) -> str:
-        return f"{self.base_url}/simulator"
 
     @property
     def log_path(self) -> Path:
@@ -239,25 +187,12 @@ class Appliance:
 
     # What happened
 
-    @property
-    def requests(self) -> list[Seen]:
-        with self.state.lock:
-            return list(self.state.requests)
-
     def writes(self) -> list[Seen]:
         """Every request that could change something, minting apart."""
         return [seen for seen in self.requests if _writes(seen) and not _mints(seen)]
 
     def mintings(self) -> list[Seen]:
         return [seen for seen in self.requests if _mints(seen)]
-
-    def clear_requests(self) -> None:
-        with self.state.lock:
-            self.state.requests.clear()
-
-    def all_secrets(self) -> list[str]:
-        """Every password, session id and token that there was since the start."""
-        return self.state.all_secrets()
 
     # Acting on it, without a request
 
@@ -300,6 +235,11 @@ class Appliance:
             body[MFA_SCHEMA] = {"defaultDomain": domain}
         known = self.switches.providers
         return self.broker.place_user(body, provider or (known[0].idp if known else ""))
+
+
+def _credential(environ: Environ) -> str:
+    session = environ.get(SESSION_HEADER)
+    return str(session or str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")[2])
 
 
 def _mints(seen: Seen) -> bool:

@@ -14,11 +14,10 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from .https_server import CONNECTION, Connection, WsgiApp
-from .state import Seen, State
-from .switches import Fault, Switches
+from .state import Record, Seen
+from .switches import BaseSwitches, Fault
 
 CONTROL = "/simulator/"
-SESSION_HEADER = "HTTP_VMWARE_API_SESSION_ID"
 Environ = dict[str, Any]
 Answer = Callable[[Environ], Response]
 _HTML = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Proxy</body></html>"
@@ -30,10 +29,18 @@ def straight(environ: Environ, answer: Answer) -> Response:
 
 
 class Gate:
-    def __init__(self, application: WsgiApp, state: State, switches: Switches) -> None:
+    def __init__(
+        self,
+        application: WsgiApp,
+        record: Record,
+        switches: BaseSwitches,
+        expire: Callable[[Environ], None],
+    ) -> None:
+        """What a caller shows in a request, and how that ends, knows the server alone: `expire`."""
         self._application = application
-        self._state = state
+        self._requests = record
         self._switches = switches
+        self._expire = expire
         self.stopping = threading.Event()
         self.around: Callable[[Environ, Answer], Response] = straight
         """What has a say in each request: it may answer itself, or do something before and after."""
@@ -56,7 +63,7 @@ class Gate:
             return self.recorded(environ, self._apply(environ))
         connection: Connection = environ[CONNECTION]
         if fault.kind == "expire_token":
-            self._state.expire(_credential(environ))
+            self._expire(environ)
             return self.recorded(environ, self._apply(environ))
         if fault.kind in ("reset_before", "hang"):
             self._record(environ, 0)
@@ -84,7 +91,7 @@ class Gate:
         if environ.get("QUERY_STRING"):
             target = f"{target}?{environ['QUERY_STRING']}"
         due: Fault | None = None
-        with self._state.lock:
+        with self._requests.lock:
             for fault in self._switches.faults:
                 wanted, _space, pattern = fault.match.partition(" ")
                 if wanted not in ("*", method) or not re.search(pattern, target):
@@ -105,7 +112,7 @@ class Gate:
 
     def _record(self, environ: Environ, status: int) -> None:
         authorization = str(environ.get("HTTP_AUTHORIZATION", ""))
-        self._state.record(
+        self._requests.record(
             Seen(
                 environ["REQUEST_METHOD"],
                 environ["PATH_INFO"],
@@ -114,11 +121,6 @@ class Gate:
                 authorization.split(" ", 1)[0] or None,
             )
         )
-
-
-def _credential(environ: Environ) -> str:
-    session = environ.get(SESSION_HEADER)
-    return str(session or str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")[2])
 
 
 def _busy(fault: Fault) -> Response:

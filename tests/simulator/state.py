@@ -1,6 +1,6 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the appliance knows about its callers: sessions, tokens and the requests it saw."""
+"""What a server knows about its callers: the requests it saw, and the appliance their sessions and tokens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TokenKind = Literal["sync", "read"]
 
 @dataclass(frozen=True)
 class Seen:
-    """One request, as the appliance saw it. Status 0: the connection ended without an answer."""
+    """One request, as the server saw it. Status 0: the connection ended without an answer."""
 
     method: str
     path: str
@@ -68,17 +68,17 @@ def _jwt(kind: TokenKind, issued: int, expires: int) -> str:
     return ".".join(_base64url(part) for part in parts)
 
 
-class State:
-    def __init__(self, switches: Switches, username: str) -> None:
-        self.switches = switches
-        self.username = username
-        self.password = secrets.token_urlsafe(18)
+class Record:
+    """The requests that a server saw, and every secret that it handed out."""
+
+    def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.sessions: dict[str, Session] = {}
-        self.tokens: dict[str, Token] = {}
         self.requests: list[Seen] = []
-        self._secrets: list[str] = [self.password]
-        self._secrets.append(base64.b64encode(f"{username}:{self.password}".encode()).decode())
+        self._secrets: list[str] = []
+
+    def record(self, seen: Seen) -> None:
+        with self.lock:
+            self.requests.append(seen)
 
     def remember_secret(self, value: str) -> None:
         with self.lock:
@@ -91,9 +91,25 @@ class State:
     def reset(self) -> None:
         """Secrets stay known: a leak test may look for those of an earlier run."""
         with self.lock:
+            self.requests.clear()
+
+
+class State(Record):
+    def __init__(self, switches: Switches, username: str) -> None:
+        super().__init__()
+        self.switches = switches
+        self.username = username
+        self.password = secrets.token_urlsafe(18)
+        self.sessions: dict[str, Session] = {}
+        self.tokens: dict[str, Token] = {}
+        self.remember_secret(self.password)
+        self.remember_secret(base64.b64encode(f"{username}:{self.password}".encode()).decode())
+
+    def reset(self) -> None:
+        with self.lock:
+            super().reset()
             self.sessions.clear()
             self.tokens.clear()
-            self.requests.clear()
 
     def log_in(self, username: str, password: str) -> str | None:
         right_name = username.casefold() == self.username.casefold()
@@ -149,7 +165,3 @@ class State:
         with self.lock:
             alive = [t.value for t in self.tokens.values() if t.kind == "sync" and t.lives()]
             return alive[-1] if alive else None
-
-    def record(self, seen: Seen) -> None:
-        with self.lock:
-            self.requests.append(seen)

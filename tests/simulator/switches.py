@@ -1,13 +1,13 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be chosen at run time: the known variants of the appliance, and its faults."""
+"""What can be chosen at run time: the known variants of a server, and its faults."""
 
 from __future__ import annotations
 
 import dataclasses
 import types
 from dataclasses import dataclass, field
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 DEFAULT_PROVIDER_ID = "7c0b7f0e-4f0a-4a53-9a35-0c6e1d5b8a11"
 DEFAULT_DOMAIN = "lab.example.org"
@@ -92,7 +92,7 @@ class Fault(_Checked):
 
     With `every`, strikes each `every`-th of those that follow instead, without an end.
     `match` is "METHOD regex", the regex searched in path?query; METHOD may be *.
-    429, 503, html, reset_before and hang leave the appliance unchanged; truncated, empty,
+    429, 503, html, reset_before and hang leave the server unchanged; truncated, empty,
     wrong_json and reset_after spoil the answer of a request that was carried out.
     `retry_after` is sent as it is, or with `retry_as_date` as the time that is so many seconds ahead.
     """
@@ -120,7 +120,29 @@ class Fault(_Checked):
 
 
 @dataclass
-class Switches(_Checked):
+class BaseSwitches(_Checked):
+    """What every server can do wrong."""
+
+    latency_ms: int = 0
+    faults: list[Fault] = field(default_factory=list)
+
+    def update(self, changes: dict[str, Any]) -> None:
+        """All or nothing: a wrong name or value leaves every switch as it was."""
+        trial = dataclasses.replace(self)
+        for name, value in changes.items():
+            setattr(trial, name, value)
+        self.copy_from(trial)
+
+    def copy_from(self, other: Self) -> None:
+        for item in dataclasses.fields(self):
+            setattr(self, item.name, getattr(other, item.name))
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+@dataclass
+class Switches(BaseSwitches):
     """The defaults are the appliance as the field reports know it."""
 
     # vCenter
@@ -149,9 +171,7 @@ class Switches(_Checked):
     empty_family_name: Literal["accepted", "refused_400"] = "accepted"
     display_name_default_given: bool = True
 
-    # faults and lies
-    latency_ms: int = 0
-    faults: list[Fault] = field(default_factory=list)
+    # lies
     forget_attribute: list[str] = field(default_factory=list)
     change_attribute: dict[str, Any] = field(default_factory=dict)
     lose_write: bool = False
@@ -172,24 +192,13 @@ class Switches(_Checked):
     tools_only: bool = False
     tools_sleep: bool = True
 
-    def update(self, changes: dict[str, Any]) -> None:
-        """All or nothing: a wrong name or value leaves every switch as it was."""
-        trial = dataclasses.replace(self)
-        for name, value in changes.items():
-            setattr(trial, name, value)
-        self.copy_from(trial)
 
-    def copy_from(self, other: Switches) -> None:
-        for item in dataclasses.fields(self):
-            setattr(self, item.name, getattr(other, item.name))
-
-    def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+SwitchesT = TypeVar("SwitchesT", bound=BaseSwitches)
 
 
-def snapshot(switches: Switches) -> Switches:
+def snapshot(switches: SwitchesT) -> SwitchesT:
     """A deep copy: lists of the original may change later without changing this one."""
-    copy = Switches(**dataclasses.asdict(switches))
+    copy = type(switches)(**dataclasses.asdict(switches))
     for fault in copy.faults:
         fault.seen = 0
     return copy
