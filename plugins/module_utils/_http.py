@@ -6,36 +6,34 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
-import ssl
 import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ._errors import (
     AnswerError,
     ConflictError,
     ForbiddenError,
-    InputError,
     NotFoundError,
     TransportError,
     UnauthenticatedError,
     UnreadableAnswerError,
 )
 from ._read_only import changes_nothing
+from ._tls import tls_context
 
 REQUESTS_IMPORT_ERROR: str | None = None
 try:
-    import certifi
     import requests
     from requests.adapters import HTTPAdapter
 except ImportError:
@@ -45,10 +43,14 @@ VERSION = "0.1.0"
 BODY_SHOWN = 300
 TRIES = 4
 LONGEST_PAUSE = 60.0
+WAVE = 64
+"""How many questions are on their way to the threads at once."""
 REPEATABLE = frozenset({"GET"})
 BUSY = frozenset({502, 503, 504})
 
 Authorization = Callable[["requests.PreparedRequest"], "requests.PreparedRequest"]
+Item = TypeVar("Item")
+Reply = TypeVar("Reply")
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,25 @@ def no_authorization(request: requests.PreparedRequest) -> requests.PreparedRequ
     return request
 
 
+@dataclass(frozen=True)
+class Advice:
+    """What to do about the troubles of a system, in its own terms. C({host}) stands for its host and port."""
+
+    not_itself: str = "Is this vCenter itself, and not a proxy or a login page?"
+    untrusted: str = (
+        "Fetch the appliance's CA from https://{host}/certs/download.zip (folder certs/lin), compare its fingerprint, and "
+        "give the file as ca_path."
+    )
+    address: str = "hostname"
+    """The option that names the host."""
+    reach: str = "Check hostname and port."
+    statuses: Mapping[int, str] = field(default_factory=dict)
+    """The way out of an HTTP status."""
+
+
+VCENTER_ADVICE = Advice()
+
+
 class HttpClient:
     """Kept-alive HTTPS, one session a thread. Every secret that is told to C(hide) stays out of every message."""
 
@@ -90,7 +111,9 @@ class HttpClient:
         check_mode: bool = False,
         concurrency: int = 1,
         pause: Callable[[float], object] | None = None,
+        advice: Advice | None = None,
     ) -> None:
+        self._advice = advice or VCENTER_ADVICE
         self._timeout = timeout
         self._check_mode = check_mode
         self.concurrency = concurrency
@@ -110,7 +133,7 @@ class HttpClient:
         self._own = threading.local()
         self._sessions: list[requests.Session] = []
         self._quiet_until = 0.0
-        context = _tls_context(validate_certs, ca_path)
+        context = tls_context(validate_certs, ca_path)
         if not validate_certs:
             # The module warns once, in its own words.
             warnings.filterwarnings("ignore", message="Unverified HTTPS request")
@@ -136,6 +159,12 @@ class HttpClient:
         self.pool.shutdown(cancel_futures=True)
         for session in self._sessions:
             session.close()
+
+    def side_by_side(self, ask: Callable[[Item], Reply], items: Iterable[Item]) -> Iterator[Reply]:
+        """The answers to one question about each, in their order. Asked in bounded numbers, so whoever reads them may stop."""
+        rest = iter(items)
+        while wave := list(itertools.islice(rest, WAVE)):
+            yield from self.pool.map(ask, wave)
 
     def hide(self, secret: str) -> None:
         """Keep a secret out of messages from now on."""
@@ -265,7 +294,7 @@ class HttpClient:
                     attempted,
                     host,
                     f"the answer ({status}, {self.scrubbed(kind)}) is not JSON: {self.scrubbed(response.text)}",
-                    "Is this vCenter itself, and not a proxy or a login page?",
+                    self._advice.not_itself,
                     status=status,
                 ) from None
         raise self._answer_error(response, attempted, host)
@@ -302,7 +331,7 @@ class HttpClient:
         kind = kinds.get(status, AnswerError)
         if status == 400 and code == "ALREADY_EXISTS":
             kind = ConflictError
-        return kind(attempted, host, problem, status=status, code=code)
+        return kind(attempted, host, problem, self._advice.statuses.get(status, ""), status=status, code=code)
 
     def _transport_error(self, attempted: str, host: str, error: Exception) -> TransportError:
         text = str(error)
@@ -313,8 +342,7 @@ class HttpClient:
                     attempted,
                     host,
                     f"its certificate is not trusted ({self.scrubbed(reason)})",
-                    f"Fetch the appliance's CA from https://{host}/certs/download.zip (folder certs/lin), compare its "
-                    "fingerprint, and give the file as ca_path.",
+                    self._advice.untrusted.format(host=host),
                 )
             return TransportError(attempted, host, f"TLS failed: {self.scrubbed(text)}")
         if isinstance(error, requests.exceptions.Timeout):
@@ -322,37 +350,14 @@ class HttpClient:
                 attempted, host, f"no answer within {self._timeout:g} s", "Is it up? Raise timeout if it is just slow."
             )
         if "NameResolutionError" in text or "Failed to resolve" in text:
-            return TransportError(attempted, host, "the name does not resolve", "Check hostname and the DNS.")
+            return TransportError(
+                attempted, host, "the name does not resolve", f"Check {self._advice.address} and the DNS."
+            )
         if "Connection refused" in text:
-            return TransportError(attempted, host, "the connection was refused", "Check hostname and port.")
+            return TransportError(attempted, host, "the connection was refused", self._advice.reach)
         return TransportError(
             attempted, host, f"the connection broke ({type(error).__name__}: {self.scrubbed(text)})", "Try again."
         )
-
-
-def _tls_context(validate_certs: bool, ca_path: str | None) -> ssl.SSLContext:
-    if not validate_certs:
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    if ca_path is None:
-        context = ssl.create_default_context()
-        context.load_verify_locations(cafile=certifi.where())
-        return context
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    path = Path(ca_path)
-    if not path.exists():
-        raise InputError("ca_path", f"{ca_path} does not exist", "Give a PEM file, or a folder made by c_rehash.")
-    try:
-        if path.is_dir():
-            context.load_verify_locations(capath=ca_path)
-        else:
-            context.load_verify_locations(cafile=ca_path)
-    except OSError as error:
-        reason = error.strerror or "it holds no PEM certificate"
-        raise InputError("ca_path", f"{ca_path} cannot be used ({reason})", "Give a readable PEM file.") from None
-    return context
 
 
 def _passing(error: Exception) -> bool:
@@ -378,7 +383,7 @@ def _retry_after(header: str | None, attempt: int) -> float:
 
 
 def _error_said(response: requests.Response) -> tuple[str, str]:
-    """The code and the text of the error bodies of vSphere's /api, the broker and SCIM (RFC 7644 section 3.12)."""
+    """The code and the text of the error bodies of vSphere's /api, the broker, SCIM (RFC 7644 section 3.12) and Pocket ID."""
     try:
         document = response.json()
     except (ValueError, RecursionError):
@@ -387,11 +392,14 @@ def _error_said(response: requests.Response) -> tuple[str, str]:
         return "", response.text
     errors = document.get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
-    code = str(document.get("error_type") or document.get("scimType") or first.get("code") or "")
+    code = str(
+        document.get("error_type") or document.get("scimType") or first.get("code") or document.get("code") or ""
+    )
     messages = document.get("messages")
     texts = (
         [str(m.get("default_message") or "") for m in messages if isinstance(m, dict)]
         if isinstance(messages, list)
         else []
     )
-    return code, str(first.get("message") or document.get("detail") or "; ".join(texts) or "")
+    said = first.get("message") or document.get("detail") or "; ".join(texts) or document.get("error")
+    return code, str(said or "")

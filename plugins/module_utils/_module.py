@@ -10,16 +10,18 @@ import signal
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from ._access import AccessOptions, ScimAccess
 from ._apply import Work
 from ._errors import IdentityBrokerError, InputError
-from ._http import REQUESTS_IMPORT_ERROR, HttpClient
+from ._http import REQUESTS_IMPORT_ERROR, VCENTER_ADVICE, Advice, HttpClient
 from ._journal import DEFAULT as JOURNAL
 from ._journal import Journal
+from ._pocket_id import ADVICE as POCKET_ID_ADVICE
+from ._pocket_id import PocketIdClient
 from ._provision import Provisioned
 from ._summary import interruption, summary
 from ._users import USERNAME_FORMATS, WIRE_FORMS
@@ -29,7 +31,11 @@ Spec = dict[str, dict[str, Any]]
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 MOST_THREADS = 64
 MOST_ECHOED = 100
+POCKET_ID_THREADS = 8
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+S = TypeVar("S", bound="Session")
 
 
 def vcenter_spec() -> Spec:
@@ -91,16 +97,24 @@ def journal_spec() -> Spec:
     return {"journal_path": {"type": "path", "default": JOURNAL}}
 
 
-class Connection:
-    """What a module works with: the HTTPS session, vCenter where it is given, and SCIM by the token law."""
+def pocket_id_spec() -> Spec:
+    """The options of the C(pocket_id) fragment."""
+    return {
+        "url": {"type": "str", "fallback": (env_fallback, ["POCKET_ID_URL"])},
+        "api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["POCKET_ID_API_KEY"])},
+        "validate_certs": {"type": "bool", "default": True, "fallback": (env_fallback, ["POCKET_ID_VALIDATE_CERTS"])},
+        "ca_path": {"type": "path", "fallback": (env_fallback, ["POCKET_ID_CA_PATH"])},
+        "timeout": {"type": "float", "default": 30.0},
+    }
 
-    def __init__(self, module: AnsibleModule, stack: ExitStack) -> None:
+
+class Session:
+    """The HTTPS session of a module, and what there is to say besides its result."""
+
+    def __init__(
+        self, module: AnsibleModule, stack: ExitStack, *, concurrency: int = 1, advice: Advice = VCENTER_ADVICE
+    ) -> None:
         options = module.params
-        if "\n" in (options["hostname"] or "") or "/" in (options["hostname"] or ""):
-            raise InputError("hostname", f"{options['hostname']!r} is no host name", "Give the name alone, no URL.")
-        if not 1 <= (options.get("concurrency") or 1) <= MOST_THREADS:
-            problem = f"{options['concurrency']} is not between 1 and {MOST_THREADS}"
-            raise InputError("concurrency", problem, "The default is 8.")
         self._module = module
         self.http = stack.enter_context(
             HttpClient(
@@ -108,14 +122,52 @@ class Connection:
                 ca_path=options["ca_path"],
                 timeout=options["timeout"],
                 check_mode=module.check_mode,
-                concurrency=options.get("concurrency") or 1,
+                concurrency=concurrency,
+                advice=advice,
             )
         )
         self.warnings: list[str] = []
         self.released: str | None = None
         """The one secret that the task was asked for; options that hold it stay hidden all the same."""
         if not options["validate_certs"]:
-            self.warnings.append("Certificates are not verified: whoever is in between reads the password and tokens.")
+            self.warnings.append("Certificates are not verified: whoever is in between reads the credentials.")
+
+    @property
+    def minted(self) -> bool:
+        """Whether a sync token was minted."""
+        return False
+
+    def requests(self) -> dict[str, int]:
+        """How many requests of each kind were sent."""
+        return {method.lower(): self.http.sent.get(method, 0) for method in METHODS}
+
+    def all_warnings(self) -> list[str]:
+        """What the user must know besides the result."""
+        return self.warnings
+
+
+class PocketIdConnection(Session):
+    """What a module of Pocket ID works with."""
+
+    def __init__(self, module: AnsibleModule, stack: ExitStack) -> None:
+        super().__init__(module, stack, concurrency=POCKET_ID_THREADS, advice=POCKET_ID_ADVICE)
+        for name, variable in (("url", "POCKET_ID_URL"), ("api_key", "POCKET_ID_API_KEY")):
+            if not module.params[name]:
+                raise InputError(name, "is not given", f"Give it, or set {variable}.")
+        self.pocket_id = PocketIdClient(self.http, module.params["url"], module.params["api_key"])
+
+
+class Connection(Session):
+    """What a module works with: the HTTPS session, vCenter where it is given, and SCIM by the token law."""
+
+    def __init__(self, module: AnsibleModule, stack: ExitStack) -> None:
+        options = module.params
+        if "\n" in (options["hostname"] or "") or "/" in (options["hostname"] or ""):
+            raise InputError("hostname", f"{options['hostname']!r} is no host name", "Give the name alone, no URL.")
+        concurrency = 1 if options.get("concurrency") is None else options["concurrency"]
+        if not 1 <= concurrency <= MOST_THREADS:
+            raise InputError("concurrency", f"{concurrency} is not between 1 and {MOST_THREADS}", "The default is 8.")
+        super().__init__(module, stack, concurrency=concurrency)
         self._vcenter: VcenterClient | None = None
         if options["hostname"] and not (options.get("token") and options.get("scim_url")):
             prefix = "vcenter_" if "vcenter_username" in options else ""
@@ -172,15 +224,9 @@ class Connection:
 
     @property
     def minted(self) -> bool:
-        """Whether a sync token was minted."""
         return self._access is not None and self._access.minted
 
-    def requests(self) -> dict[str, int]:
-        """How many requests of each kind were sent."""
-        return {method.lower(): self.http.sent.get(method, 0) for method in METHODS}
-
     def all_warnings(self) -> list[str]:
-        """What the user must know besides the result."""
         access = self._access.warnings if self._access else []
         vcenter = self._vcenter.warnings if self._vcenter else []
         return [*self.warnings, *access, *vcenter]
@@ -197,18 +243,25 @@ def make_module(*specs: Spec, **arguments: Any) -> AnsibleModule:
 
 
 def run(module: AnsibleModule, work: Callable[[Connection], dict[str, Any]]) -> None:
+    """Do the work of a module of the broker; see C(run_with)."""
+    run_with(Connection, module, work)
+
+
+def run_with(
+    connect: Callable[[AnsibleModule, ExitStack], S], module: AnsibleModule, work: Callable[[S], dict[str, Any]]
+) -> None:
     """Do the work, and end the module with its result, or with one message that says what went wrong.
 
     A result with C(msg) and C(failed) is a failure that still says what was done.
     """
     if REQUESTS_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("requests"), exception=REQUESTS_IMPORT_ERROR)
-    connection: Connection | None = None
+    connection: S | None = None
     result: dict[str, Any] = {}
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with ExitStack() as stack:
-            connection = Connection(module, stack)
+            connection = connect(module, stack)
             try:
                 result = work(connection)
             except KeyboardInterrupt:
@@ -224,7 +277,7 @@ def run(module: AnsibleModule, work: Callable[[Connection], dict[str, Any]]) -> 
     _leave(module, connection, result)
 
 
-def _interrupted(connection: Connection | None) -> dict[str, Any]:
+def _interrupted(connection: Session | None) -> dict[str, Any]:
     if connection is None or not connection.http.wrote:
         return {"failed": True, "msg": "Interrupted. Nothing had been written."}
     told = "Interrupted. Some of it may have been done; running the same task again does the rest."
@@ -235,7 +288,7 @@ def _interrupt(_signal: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _leave(module: AnsibleModule, connection: Connection | None, result: Mapping[str, Any]) -> None:
+def _leave(module: AnsibleModule, connection: Session | None, result: Mapping[str, Any]) -> None:
     for warning in connection.all_warnings() if connection else []:
         module.warn(warning)
     released = None

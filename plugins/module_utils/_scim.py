@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +17,6 @@ from ._http import HttpClient, header_authorization
 CONTENT_TYPE = "application/scim+json"
 PAGE = 100
 READINGS = 3
-WAVE = 64
-"""Pages that are asked for at once."""
 SCHEMES = {"hzn": "HZN", "bearer": "Bearer"}
 
 
@@ -159,13 +156,14 @@ class ScimClient:
         yield first
         page, total = first
         if page and len(page) < total:
-            starts = iter(range(1 + len(page), total + 1, len(page)))
-            # In bounded numbers: an announced total may be beyond all reason.
-            while wave := list(itertools.islice(starts, WAVE)):
-                for page, total in self._http.pool.map(lambda start: self._read_page(resource, attempted, start), wave):
-                    yield page, total
-                    if not page:
-                        return
+            starts = range(1 + len(page), total + 1, len(page))
+            for page, total in self._http.side_by_side(
+                lambda start: self._read_page(resource, attempted, start), starts
+            ):
+                yield page, total
+                # An announced total may be beyond all reason.
+                if not page:
+                    return
 
     def _pages_one_by_one(self, resource: str, attempted: str) -> Iterator[_Page]:
         """For a broker whose pages differ in length."""

@@ -1,0 +1,128 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whom of the identity provider a task means, and whether that can be trusted. PRIVATE to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ._errors import IdentityBrokerError, InputError, some_of
+from ._pocket_id_answers import STATIC_KEY_USER, Person, UserGroup
+from ._users import folded, same_name
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """Who is asked for: whoever fits one of these, or everybody where none is given."""
+
+    usernames: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    mirror_groups: tuple[str, ...] = ()
+
+    @property
+    def all_groups(self) -> tuple[str, ...]:
+        """The groups that are to be read, each once."""
+        return tuple(dict.fromkeys((*self.groups, *self.mirror_groups)))
+
+    @property
+    def everybody(self) -> bool:
+        """Whether nobody is named."""
+        return not (self.usernames or self.emails or self.groups)
+
+
+@dataclass(frozen=True)
+class People:
+    """All people of the provider, and the groups that were read, by the name that asked for them."""
+
+    everybody: Sequence[Person]
+    groups: Mapping[str, UserGroup]
+    allowed: Sequence[UserGroup] | None = None
+    """The groups of which one is needed to use the OIDC client; None where everybody may."""
+
+    def members(self, group: UserGroup) -> list[Person]:
+        """Who is in a group, in the order of the names."""
+        ids = set(group.member_ids)
+        return [person for person in self.everybody if person.external_id in ids]
+
+
+def named_group(groups: Sequence[UserGroup], name: str, field: str) -> UserGroup:
+    """The group of this name, or of this friendly name. Raises InputError."""
+    by_name = [group for group in groups if same_name(group.name, name)]
+    by_friendly_name = [group for group in groups if same_name(group.friendly_name, name)]
+    for found in (by_name, by_friendly_name):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            several = ", ".join(group.name for group in found)
+            raise InputError(field, f"{name!r} may mean several groups of Pocket ID", f"Give a name of {several}.")
+    there = some_of(sorted(group.name for group in groups)) or "none"
+    raise InputError(field, f"Pocket ID has no group {name!r}", f"There is {there}. Correct it, or create it there.")
+
+
+def disagreement(people: People, groups: Sequence[UserGroup]) -> str | None:
+    """Why a group was not read whole, if so: members, announced number and the users' own groups must agree."""
+    known = {person.external_id for person in people.everybody} | {STATIC_KEY_USER}
+    told: dict[str, set[str]] = {}
+    for person in people.everybody:
+        for key in person.group_ids:
+            told.setdefault(key, set()).add(person.external_id)
+    for group in groups:
+        members = set(group.member_ids)
+        if group.user_count != len(group.member_ids):
+            return f"the group {group.name} has {group.user_count} members, and {len(group.member_ids)} were sent"
+        if not members <= known:
+            return f"the group {group.name} has members who are not among the users"
+        if members - {STATIC_KEY_USER} != told.get(group.id, set()):
+            return f"the group {group.name} has other members than the users say of themselves"
+    return None
+
+
+def selected(people: People, criteria: Criteria) -> list[Person]:
+    """Whom the task asks for. Raises IdentityBrokerError where an e-mail address stands for two people."""
+    names, emails = set(map(folded, criteria.usernames)), set(map(folded, criteria.emails))
+    ids = {key for name in criteria.groups for key in people.groups[name].member_ids}
+    chosen = [
+        person
+        for person in people.everybody
+        if criteria.everybody
+        or folded(person.username) in names
+        or (person.email and folded(person.email) in emails)
+        or person.external_id in ids
+    ]
+    if people.allowed is not None:
+        allowed = {key for group in people.allowed for key in group.member_ids}
+        chosen = [person for person in chosen if person.external_id in allowed]
+    refuse_shared_addresses(chosen)
+    return sorted(chosen, key=lambda person: (folded(person.username), person.external_id))
+
+
+def refuse_shared_addresses(people: Sequence[Person]) -> None:
+    """Raise IdentityBrokerError where two people have one e-mail address."""
+    holders: dict[str, list[str]] = {}
+    for person in people:
+        if person.email:
+            holders.setdefault(folded(person.email), []).append(person.username)
+    shared = [f"{email} ({' and '.join(names)})" for email, names in holders.items() if len(names) > 1]
+    if shared:
+        raise IdentityBrokerError(
+            f"Several people have one e-mail address at Pocket ID: {some_of(shared)}. Nothing was changed.",
+            way_out="Correct it there: it cannot be told which of them the address means.",
+        )
+
+
+def row(person: Person, people: People, criteria: Criteria) -> dict[str, Any]:
+    """A person as an item of C(users) of C(scim_users): what is not there is null, and so left as it is."""
+    return {
+        "external_id": person.external_id,
+        "username": person.username,
+        "given_name": person.given_name or None,
+        "family_name": person.family_name or None,
+        "display_name": person.display_name or None,
+        "email": person.email or None,
+        "active": person.active,
+        "groups": [name for name in criteria.mirror_groups if person.external_id in people.groups[name].member_ids],
+    }

@@ -1,0 +1,248 @@
+#!/usr/bin/python
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pocket_id_user_info
+short_description: Read from Pocket ID who may use vCenter, ready for scim_users
+version_added: 0.2.0
+description:
+  - Reads users of Pocket ID by name, by e-mail address, by group, or all of them, in the form that
+    M(homelab.identity_broker.scim_users) takes.
+  - Pocket ID puts the user's id into the claim C(sub), and that is the ExternalId by which vCenter's Identity Broker looks the user
+    up. So nobody has to try to log in first, and no log is read.
+  - A group is read whole or not at all. Its members, the number of them that Pocket ID announces, and what the users say of
+    themselves must agree.
+  - The administrator whom Pocket ID makes up for C(STATIC_API_KEY) never comes out, since nobody signs in as it.
+author:
+  - homelab.identity_broker maintainers (@homelab-identity-broker)
+extends_documentation_fragment:
+  - homelab.identity_broker.attributes.info_module
+  - homelab.identity_broker.pocket_id
+attributes:
+  action_group:
+    description: Use C(group/homelab.identity_broker.pocket_id) in C(module_defaults).
+    support: full
+    membership:
+      - homelab.identity_broker.pocket_id
+options:
+  username:
+    description:
+      - Return the users of these names, without regard to case. Strings; quote a name that is a number.
+      - Whoever fits one of O(username), O(email) and O(group) is returned; everybody, where none is given. A name that Pocket ID
+        does not know is no error.
+    type: list
+    elements: raw
+  email:
+    description: Return the users of these e-mail addresses, without regard to case.
+    type: list
+    elements: str
+  group:
+    description:
+      - Return the members of these groups, by name or friendly name. A group that there is not is an error.
+    type: list
+    elements: str
+  client_id:
+    description:
+      - Return only who may use this OIDC client, the one that vCenter was given.
+    type: str
+  verify_sub:
+    description:
+      - Whether to ask Pocket ID, for each user that is returned, which C(sub) the client O(client_id) would get, and to fail where
+        it is not the user's id. It takes a request a user.
+    type: bool
+    default: false
+  mirror_groups:
+    description:
+      - Groups whose members are to be members of a group of the same name in the broker. RV(users[].groups) names them; give the
+        same list to M(homelab.identity_broker.scim_users) as O(homelab.identity_broker.scim_users#module:mirror_groups).
+    type: list
+    elements: str
+    default: []
+seealso:
+  - module: homelab.identity_broker.scim_users
+  - module: homelab.identity_broker.pocket_id_oidc_client
+"""
+
+EXAMPLES = r"""
+- name: Read who is in a group
+  homelab.identity_broker.pocket_id_user_info:
+    url: https://id.example.org
+    api_key: "{{ vault_pocket_id_api_key }}"
+    group: vcenter-admins
+  register: people
+
+- name: Let them in
+  homelab.identity_broker.scim_users:
+    hostname: vcsa.example.org
+    username: administrator@vsphere.local
+    password: "{{ vault_vcenter_password }}"
+    domain: lab.example.org
+    users: "{{ people.users }}"
+
+- name: Read everybody who may use the client that vCenter was given, and see that it gets their ids as sub
+  homelab.identity_broker.pocket_id_user_info:
+    url: https://id.example.org
+    api_key: "{{ vault_pocket_id_api_key }}"
+    client_id: vcenter
+    verify_sub: true
+  register: allowed
+"""
+
+RETURN = r"""
+users:
+  description: The users that fit, in the order of their names, as items of O(homelab.identity_broker.scim_users#module:users).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    external_id:
+      description: The user's id at Pocket ID, which is the C(sub) and the ExternalId.
+      type: str
+      sample: d0e47cc3-ff12-45fd-b4ba-6a30628bd50e
+    username:
+      description: The user name at Pocket ID.
+      type: str
+      sample: muffin
+    given_name:
+      description: The first name; null where there is none.
+      type: str
+      sample: Muffin
+    family_name:
+      description: The last name; null where there is none.
+      type: str
+      sample: Muffinson
+    display_name:
+      description: The name that is shown; null where there is none.
+      type: str
+      sample: Muffin Muffinson
+    email:
+      description: The e-mail address; null where there is none.
+      type: str
+      sample: muffin@example.org
+    active:
+      description: Whether the user may sign in; V(false) for a disabled one.
+      type: bool
+      sample: true
+    groups:
+      description: The names of those of O(mirror_groups) that the user is in.
+      type: list
+      elements: str
+      sample: []
+groups:
+  description: The groups of O(group), whole.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The group's id.
+      type: str
+      sample: 6a3f1c7e-0b52-4b0e-9a57-1f9b0f0a2c11
+    name:
+      description: The name, as the claim C(groups) holds it.
+      type: str
+      sample: vcenter-admins
+    friendly_name:
+      description: The name that is shown.
+      type: str
+      sample: vCenter Admins
+    members:
+      description: The names of its members, sorted.
+      type: list
+      elements: str
+      sample: [crumpet, muffin]
+others:
+  description: Everybody else's user name and id, so that an ExternalId in a log can be told to be theirs.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{username: scone, external_id: a17c60d4-33be-4f9a-b1c8-9e4d5a6b8c03}]
+scim_pushes:
+  description:
+    - To which SCIM servers Pocket ID itself pushes users, and for which OIDC client. It deletes there whomever it does not know.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{client_id: vcenter, client_name: vCenter, endpoint: "https://vcsa.example.org/usergroup/t/CUSTOMER/scim/v2"}]
+requests:
+  description: How many requests of each kind were sent.
+  returned: success
+  type: dict
+  sample: {get: 6, post: 0, put: 0, patch: 0, delete: 0}
+"""
+
+from typing import Any
+
+from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
+from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import text_option
+from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
+from ansible_collections.homelab.identity_broker.plugins.module_utils._people import Criteria, row, selected
+from ansible_collections.homelab.identity_broker.plugins.module_utils._read_people import (
+    read_people,
+    scim_pushes,
+    verify_subjects,
+)
+
+
+def main() -> None:
+    names: dict[str, Any] = {"type": "list", "elements": "str"}
+    module = _module.make_module(
+        _module.pocket_id_spec(),
+        {
+            "username": {"type": "list", "elements": "raw"},
+            "email": names,
+            "group": names,
+            "client_id": {"type": "str"},
+            "verify_sub": {"type": "bool", "default": False},
+            "mirror_groups": {**names, "default": []},
+        },
+    )
+    options = module.params
+
+    def read(connection: _module.PocketIdConnection) -> dict[str, Any]:
+        pocket_id, client_id = connection.pocket_id, options["client_id"]
+        if options["verify_sub"] and not client_id:
+            raise InputError("client_id", "is not given, and verify_sub needs it", "Give the client that vCenter uses.")
+        usernames = [text_option(f"username[{n}]", name) or "" for n, name in enumerate(options["username"] or ())]
+        criteria = Criteria(
+            tuple(usernames),
+            tuple(options["email"] or ()),
+            tuple(options["group"] or ()),
+            tuple(options["mirror_groups"]),
+        )
+        people = read_people(pocket_id, criteria, client_id, connection.http.pause)
+        users = selected(people, criteria)
+        if options["verify_sub"]:
+            verify_subjects(pocket_id, client_id, users)
+        chosen = {person.external_id for person in users}
+        groups = [people.groups[name] for name in dict.fromkeys(criteria.groups)]
+        return {
+            "changed": False,
+            "users": [row(person, people, criteria) for person in users],
+            "groups": [
+                {
+                    "id": group.id,
+                    "name": group.name,
+                    "friendly_name": group.friendly_name,
+                    "members": sorted(person.username for person in people.members(group)),
+                }
+                for group in groups
+            ],
+            "others": [
+                {"username": person.username, "external_id": person.external_id}
+                for person in people.everybody
+                if person.external_id not in chosen
+            ],
+            "scim_pushes": scim_pushes(pocket_id),
+            "requests": connection.requests(),
+        }
+
+    _module.run_with(_module.PocketIdConnection, module, read)
+
+
+if __name__ == "__main__":
+    main()
