@@ -1,6 +1,6 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stand-in for the vCenter Server Appliance, to try the collection on."""
+"""Stand-ins for the vCenter Server Appliance and for Pocket ID, to try the collection on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from .appliance import Appliance
 from .federation_log import FederationLog
 from .gate import http_date
 from .login import PEOPLE, Login
+from .pocket_id import PocketId, PocketIdSwitches
 from .resources import GROUP_SCHEMA, MFA_SCHEMA, USER_SCHEMA, WS1B_SCHEMA
 from .state import Seen
 from .switches import DEFAULT_DOMAIN, DEFAULT_PROVIDER_ID, Fault, Provider, Switches
@@ -24,6 +25,8 @@ __all__ = [
     "Fault",
     "FederationLog",
     "Login",
+    "PocketId",
+    "PocketIdSwitches",
     "Provider",
     "Seen",
     "Switches",

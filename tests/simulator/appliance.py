@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from .broker import Broker
 from .control import control_api
@@ -18,13 +17,14 @@ from .login import Login, LoginFront
 from .permissions import Permissions
 from .permissions_api import permissions_api
 from .permissions_legacy import legacy_permissions_api
+from .pocket_id import PocketId
 from .resources import MFA_SCHEMA, USER_SCHEMA, WS1B_SCHEMA, Json
 from .scim_api import scim_api, scim_groups_api
 from .service import Service
 from .ssh_server import SshServer
 from .sshd import DebianSshd
 from .state import Seen, State
-from .switches import Switches, snapshot
+from .switches import Switches
 from .vcenter_api import vcenter_api
 from .web import web_application
 
@@ -77,26 +77,18 @@ class Appliance(Service[Switches]):
 
     # Life
 
-    def start(self) -> Self:
-        super().start()
-        try:
-            if self._ssh is not None:
-                self.ssh_port = self._ssh.start()
-            self._write_description()
-        except BaseException:
-            self.stop()
-            raise
-        return self
+    def _start_others(self) -> None:
+        if self._ssh is not None:
+            self.ssh_port = self._ssh.start()
 
-    def _clean_up(self) -> None:
+    def _stop_others(self) -> None:
         if self._ssh is not None:
             self._ssh.stop()
-        self.description_file.unlink(missing_ok=True)
 
     def reset(self) -> None:
         """As after the start: no users, groups, sessions, tokens or log lines; first permissions and switches."""
         with self.state.lock:
-            self.switches.copy_from(snapshot(self._first_switches))
+            self._restore_switches()
             self.state.reset()
             self.broker.reset()
             self.permissions.reset()
@@ -153,10 +145,6 @@ class Appliance(Service[Switches]):
     def ssh_failures(self) -> list[str]:
         return list(self.ssh.log.failures) if isinstance(self.ssh, SshServer) else []
 
-    @property
-    def description_file(self) -> Path:
-        return self.state_dir / "appliance.json"
-
     def description(self) -> dict[str, Any]:
         with_ssh = self._ssh is not None
         return {
@@ -177,14 +165,6 @@ class Appliance(Service[Switches]):
             "pid": os.getpid(),
         }
 
-    def _write_description(self) -> None:
-        fresh = self.description_file.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        fresh.touch(mode=0o600)
-        fresh.write_text(json.dumps(self.description(), indent=2) + "\n")
-        # A reader that waits for the file must never see half of it.
-        fresh.replace(self.description_file)
-
     # What happened
 
     def writes(self) -> list[Seen]:
@@ -198,6 +178,11 @@ class Appliance(Service[Switches]):
 
     def login(self, person: str | None = None, **options: Any) -> Login:
         return self._front.login(person, **options)
+
+    def sign_in(self, username: str, *, at: PocketId, client_id: str | None = None, **options: Any) -> Login | None:
+        """As somebody of Pocket ID. Whom that refuses, the broker never sees: None, and no line in the log."""
+        sub = at.sign_in(username, client_id)
+        return None if sub is None else self.login(sub=sub, **options)
 
     @property
     def current_sync_token(self) -> str | None:

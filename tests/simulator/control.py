@@ -15,9 +15,11 @@ from .errors import BrokerError
 
 if TYPE_CHECKING:
     from .appliance import Appliance
+    from .service import Service
 
 
-def _body() -> dict[str, Any]:
+def sent() -> dict[str, Any]:
+    """The body of the request, which may be left out."""
     if not request.get_data():
         return {}
     body = json.loads(request.get_data())
@@ -26,7 +28,8 @@ def _body() -> dict[str, Any]:
     return body
 
 
-def control_api(appliance: Appliance) -> Blueprint:
+def control_blueprint(service: Service[Any]) -> Blueprint:
+    """What every server of the simulator has."""
     api = Blueprint("control", __name__, url_prefix="/simulator")
 
     @api.errorhandler(ValueError)
@@ -34,6 +37,26 @@ def control_api(appliance: Appliance) -> Blueprint:
     @api.errorhandler(AttributeError)
     def wrong_call(error: Exception) -> Response:
         return json_answer({"error": str(error)}, 400)
+
+    @api.get("/secrets")
+    def secrets() -> Response:
+        return json_answer(service.all_secrets())
+
+    @api.put("/switches")
+    def switches() -> Response:
+        service.switch(sent())
+        return json_answer(service.switches.to_json())
+
+    @api.delete("/requests")
+    def clear_requests() -> Response:
+        service.clear_requests()
+        return json_answer({})
+
+    return api
+
+
+def control_api(appliance: Appliance) -> Blueprint:
+    api = control_blueprint(appliance)
 
     @api.errorhandler(BrokerError)
     def refused(error: BrokerError) -> Response:
@@ -79,16 +102,12 @@ def _add_reading(api: Blueprint, appliance: Appliance) -> None:
     def permissions() -> Response:
         return json_answer([{"id": row.id, **dataclasses.asdict(row)} for row in appliance.permissions.all()])
 
-    @api.get("/secrets")
-    def secrets() -> Response:
-        return json_answer(appliance.all_secrets())
-
 
 def _add_preparing(api: Blueprint, appliance: Appliance) -> None:
     @api.post("/reset")
     def reset() -> Response:
         """What is then to be there can come along, in one request: switches, users, logins."""
-        then = _body()
+        then = sent()
         if unknown := then.keys() - {"switches", "users", "logins"}:
             raise ValueError(f"A reset has no {', '.join(sorted(unknown))}")
         appliance.reset()
@@ -99,37 +118,27 @@ def _add_preparing(api: Blueprint, appliance: Appliance) -> None:
             appliance.login(**attempt)
         return json_answer({})
 
-    @api.put("/switches")
-    def switches() -> Response:
-        appliance.switch(_body())
-        return json_answer(appliance.switches.to_json())
-
     @api.post("/users")
     def add_user() -> Response:
-        return json_answer(appliance.add_user(**_body()), 201)
+        return json_answer(appliance.add_user(**sent()), 201)
 
 
 def _add_acting(api: Blueprint, appliance: Appliance) -> None:
     @api.post("/login")
     def login() -> Response:
-        options = _body()
+        options = sent()
         return json_answer(dataclasses.asdict(appliance.login(**options)))
-
-    @api.delete("/requests")
-    def clear_requests() -> Response:
-        appliance.clear_requests()
-        return json_answer({})
 
     @api.post("/mint")
     def mint() -> Response:
-        token = appliance.mint(**_body())
+        token = appliance.mint(**sent())
         return json_answer({"token": token, "scim_url": appliance.scim_url})
 
     @api.post("/rotate")
     def rotate() -> Response:
-        return json_answer({"path": str(appliance.log.rotate(**_body()))})
+        return json_answer({"path": str(appliance.log.rotate(**sent()))})
 
     @api.post("/noise")
     def noise() -> Response:
-        appliance.log.write_noise(int(_body().get("lines", 100)))
+        appliance.log.write_noise(int(sent().get("lines", 100)))
         return json_answer({})

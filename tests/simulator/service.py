@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -43,16 +44,26 @@ class Service(ABC, Generic[SwitchesT]):
 
     def start(self) -> Self:
         self.https_port = self._https.start()
+        try:
+            self._start_others()
+            self._write_description()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:
         self.gate.stopping.set()
         self._https.stop()
-        self._clean_up()
+        self._stop_others()
+        self.description_file.unlink(missing_ok=True)
         if self._temporary is not None:
             self._temporary.cleanup()
 
-    def _clean_up(self) -> None:
+    def _start_others(self) -> None:
+        """What else there is to start."""
+
+    def _stop_others(self) -> None:
         """What else there is to end, once nobody is answered any more."""
 
     def __enter__(self) -> Self:
@@ -69,6 +80,9 @@ class Service(ABC, Generic[SwitchesT]):
     @abstractmethod
     def reset(self) -> None:
         """As after the start."""
+
+    def _restore_switches(self) -> None:
+        self._switches.copy_from(snapshot(self._first_switches))
 
     @property
     def switches(self) -> SwitchesT:
@@ -97,6 +111,22 @@ class Service(ABC, Generic[SwitchesT]):
     @property
     def control_url(self) -> str:
         return f"{self.base_url}/simulator"
+
+    @property
+    def description_file(self) -> Path:
+        return self.state_dir / f"{self.name}.json"
+
+    @abstractmethod
+    def description(self) -> dict[str, Any]:
+        """How to reach it, in words of JSON."""
+
+    def _write_description(self) -> None:
+        fresh = self.description_file.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        fresh.touch(mode=0o600)
+        fresh.write_text(json.dumps(self.description(), indent=2) + "\n")
+        # A reader that waits for the file must never see half of it.
+        fresh.replace(self.description_file)
 
     # What happened
 
