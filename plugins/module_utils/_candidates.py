@@ -10,7 +10,7 @@ person waits and exactly one ExternalId that nobody has was refused. Everything 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ._federation_log import USER_NOT_FOUND, LoginAttempt, escaped, in_domain
@@ -67,10 +67,36 @@ def candidates(wanted: DesiredUser, attempts: Sequence[LoginAttempt], taken: Col
     return list(newest.values())
 
 
+def contradiction(
+    wanted: DesiredUser, found: AttemptList, taken: Collection[str], owners: Mapping[str, str]
+) -> str | None:
+    """Why the log speaks against the ExternalId that the identity provider gives for somebody, if it does.
+
+    C(owners) holds the provider's user names by ExternalId, everybody's. Refused logins of other people say nothing.
+    """
+    refused = candidates(wanted, found.attempts, [])
+    if any(attempt.external_id == wanted.external_id for attempt in refused):
+        return None
+    known = {external_id.casefold() for external_id in (*taken, *owners)}
+    strange = [attempt for attempt in refused if (attempt.external_id or "").casefold() not in known]
+    if not strange:
+        return None
+    return (
+        f"{wanted.label}: the identity provider says ExternalId {wanted.external_id}, but what the broker saw is "
+        f"{strange[0].external_id}, which nobody has there. Either that login was somebody else's, of another provider; then "
+        "leave login_attempts out. Or the broker gets another claim than the id as sub; then look at the provider's settings in "
+        f"vCenter.{_headed('Refused and unknown', _listed(strange))}"
+    )
+
+
 def bind(
-    waiting: Sequence[DesiredUser], found: AttemptList, taken: Collection[str]
+    waiting: Sequence[DesiredUser], found: AttemptList, taken: Collection[str], owners: Mapping[str, str] | None = None
 ) -> tuple[Binding | None, str | None]:
-    """Take the one candidate for the one person who waits; else say why not, and list all."""
+    """Take the one candidate for the one person who waits; else say why not, and list all.
+
+    C(owners) are the names behind ExternalIds that the identity provider tells: those are nobody else's.
+    """
+    taken = [*taken, *(owners or ())]
     if not waiting:
         return None, None
     names = ", ".join(wanted.label for wanted in waiting)
@@ -78,7 +104,7 @@ def bind(
     for wanted in waiting:
         for attempt in candidates(wanted, found.attempts, taken):
             fitting.setdefault(attempt.external_id or "", attempt)
-    listing = "".join(f"\n  {describe(attempt)}" for attempt in fitting.values())
+    listing = _listed(fitting.values())
     if not found.complete:
         why = f" ({'; '.join(escaped(gap) for gap in found.gaps)})" if found.gaps else ""
         return None, (
@@ -93,7 +119,7 @@ def bind(
         )
     if not fitting:
         seen = [a for a in found.attempts if a.outcome == "denied"]
-        others = "".join(f"\n  {describe(attempt)}" for attempt in seen[:20])
+        others = _listed(seen[:20], owners)
         return None, (
             f"No login refused with {USER_NOT_FOUND} in the domain {waiting[0].domain} by an ExternalId that nobody "
             f"has was found for {names}. Let {waiting[0].username} try to log in with SSO, then run this again; or "
@@ -114,6 +140,15 @@ def describe(attempt: LoginAttempt) -> str:
         f"{_when(attempt)}  {attempt.external_id or '(no ExternalId)'}  [{', '.join(attempt.domains)}]  "
         f"from {attempt.source_ip or 'an unknown address'}{remark}"
     )
+
+
+def _listed(attempts: Iterable[LoginAttempt], owners: Mapping[str, str] | None = None) -> str:
+    """A line each, with whose ExternalId it is where the identity provider tells that."""
+    lines = []
+    for attempt in attempts:
+        owner = (owners or {}).get(attempt.external_id or "")
+        lines.append(f"\n  {describe(attempt)}" + (f", {owner}'s at the identity provider" if owner else ""))
+    return "".join(lines)
 
 
 def networks(login_from: Sequence[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
@@ -188,6 +189,12 @@ class Connection(Session):
         if self._vcenter is None:
             raise InputError("hostname", "is not given", "Give hostname, or set VMWARE_HOST.")
         return self._vcenter
+
+    @property
+    def broker_hosts(self) -> set[str]:
+        """The names under which the task reaches the broker."""
+        options = self._module.params
+        return {host for host in (options["hostname"], urlsplit(options["scim_url"] or "").hostname) if host}
 
     def scim_access(self, *, changes_state: bool) -> ScimAccess:
         """SCIM by the token law."""

@@ -43,11 +43,6 @@ class People:
     allowed: Sequence[UserGroup] | None = None
     """The groups of which one is needed to use the OIDC client; None where everybody may."""
 
-    def members(self, group: UserGroup) -> list[Person]:
-        """Who is in a group, in the order of the names."""
-        ids = set(group.member_ids)
-        return [person for person in self.everybody if person.external_id in ids]
-
 
 def named_group(groups: Sequence[UserGroup], name: str, field: str) -> UserGroup:
     """The group of this name, or of this friendly name. Raises InputError."""
@@ -71,9 +66,9 @@ def disagreement(people: People, groups: Sequence[UserGroup]) -> str | None:
         for key in person.group_ids:
             told.setdefault(key, set()).add(person.external_id)
     for group in groups:
-        members = set(group.member_ids)
-        if group.user_count != len(group.member_ids):
-            return f"the group {group.name} has {group.user_count} members, and {len(group.member_ids)} were sent"
+        members = group.member_ids
+        if group.user_count != len(members):
+            return f"the group {group.name} has {group.user_count} members, and {len(members)} were sent"
         if not members <= known:
             return f"the group {group.name} has members who are not among the users"
         if members - {STATIC_KEY_USER} != told.get(group.id, set()):

@@ -8,11 +8,11 @@ One plan serves a single user, a list of users and check mode alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ._candidates import AttemptList, Binding, bind
+from ._candidates import AttemptList, Binding, bind, contradiction
 from ._directory import CHANGING, Directory, Operation, Situation, creation
 from ._errors import PlanRefusedError
 from ._purge import Purge, unwanted
@@ -67,11 +67,13 @@ def plan(
     login_attempts_of: Sequence[str] | None = None,
     report_missing: bool = False,
     purge: Purge | None = None,
+    owners: Mapping[str, str] | None = None,
 ) -> Plan:
     """Decide what becomes of each wanted user. Raises PlanRefusedError with every problem found.
 
     C(login_attempts_of) names those who were asked to log in: nothing is written for anybody else, who counts for the
     law alone, and who lacks an ExternalId goes on waiting. C(report_missing) makes waiting a result instead of a problem.
+    C(owners) holds the identity provider's user names by ExternalId, where it was read.
     """
     refuse_duplicates(desired)
     directory = Directory(situation)
@@ -83,7 +85,13 @@ def plan(
     if login_attempts is not None and not problems:
         asked = [wanted for wanted in asked if _is_meant(wanted, login_attempts_of)]
         taken = [*directory.external_ids(), *(wanted.external_id for wanted in desired if wanted.external_id)]
-        binding, problem = bind(asked, login_attempts, taken)
+        problems += [
+            problem
+            for op in operations
+            if op.kind == "create" and owners and op.wanted.external_id in owners
+            if (problem := contradiction(op.wanted, login_attempts, taken, owners))
+        ]
+        binding, problem = bind(asked, login_attempts, taken, owners)
         if problem:
             problems.append(problem)
         if binding:

@@ -44,7 +44,7 @@ class UserGroup:
     name: str
     friendly_name: str
     user_count: int | None = None
-    member_ids: tuple[str, ...] = ()
+    member_ids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def read_group(document: Any) -> UserGroup:
         name=_needed(document, "name", "group"),
         friendly_name=_text(document, "friendlyName"),
         user_count=count if isinstance(count, int) else None,
-        member_ids=tuple(_needed(user, "id", "user") for user in _list(document, "users")),
+        member_ids=frozenset(_needed(user, "id", "user") for user in _list(document, "users")),
     )
 
 

@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 from ._access import read_users
 from ._apply import Outcome, Work, carry_out, untouched
+from ._apply_group import GroupOutcome
+from ._apply_mirror import failed_groups, mirror_groups, plan_groups, untouched_groups
 from ._candidates import AttemptList
 from ._directory import Situation
+from ._errors import IdentityBrokerError
+from ._mirror import Mirror, expected_users
 from ._plan import Plan, plan, refuse_duplicates
 from ._purge import Purge
 from ._recreation import Recreation
@@ -33,6 +37,9 @@ class Wanted:
     login_attempts: AttemptList | None = None
     login_attempts_of: Sequence[str] | None = None
     report_missing: bool = False
+    owners: Mapping[str, str] | None = None
+    """The identity provider's user names by ExternalId, where it was read."""
+    mirror: Mirror = field(default_factory=Mirror)
 
 
 @dataclass(frozen=True)
@@ -43,16 +50,28 @@ class Provisioned:
     outcomes: Sequence[Outcome]
     interrupted: bool = False
     notes: tuple[str, ...] = ()
+    groups: Sequence[GroupOutcome] = ()
 
     @property
     def changed(self) -> bool:
         """Whether the run changed the broker, or would in check mode."""
-        return any(o.written or (o.operation.changes and not o.error) for o in self.outcomes)
+        users = any(o.written or (o.operation.changes and not o.error) for o in self.outcomes)
+        return users or any(group.changed for group in self.groups)
 
     @property
     def errors(self) -> list[str]:
         """What failed."""
-        return [outcome.error for outcome in self.outcomes if outcome.error]
+        users = [outcome.error for outcome in self.outcomes if outcome.error]
+        return users + [group.error for group in self.groups if group.error]
+
+    def diff(self) -> dict[str, Any]:
+        """Before and after in Ansible's form, users and mirrored groups."""
+        diff = self.plan.diff()
+        for group in self.groups:
+            of_group = group.plan.diff(group.principals)
+            for side in ("before", "after"):
+                diff[side] |= {f"group {name}": shown for name, shown in of_group[side].items()}
+        return diff
 
 
 def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
@@ -63,7 +82,8 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
     purge = wanted.purge(as_written, None)
     needed = purge is not None or any(not each.domain for each in as_written)
     documents, users, work.domains = read_users(work.access, domain_needed=needed)
-    desired = wanted.users(work.domains)
+    with_mirrored = wanted.users(work.domains)
+    desired = wanted.mirror.without(with_mirrored)
     purge = wanted.purge(desired, work.domains)
     if any(each.groups for each in desired):
         work.groups = _groups(work)
@@ -84,14 +104,25 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
             login_attempts_of=wanted.login_attempts_of,
             report_missing=wanted.report_missing,
             purge=purge,
+            owners=wanted.owners,
         )
 
     first = planned(work.situation(users))
+    expected = expected_users(first, users)
+    groups = plan_groups(work.access.client, expected, wanted.mirror.groups(with_mirrored, expected))
     if check_mode:
-        return Provisioned(first, untouched(first), notes=tuple(notes))
+        return Provisioned(first, untouched(first), notes=tuple(notes), groups=untouched_groups(groups))
     done = carry_out(first, documents, planned, work)
     before = work.journal.take_report(host)
-    return Provisioned(first, done.outcomes, done.interrupted, tuple([*notes, before] if before else notes))
+    notes += [before] if before else []
+    mirrored = untouched_groups(groups)
+    if any(plan.changes for plan, _who in groups) and not done.interrupted:
+        there = [outcome.user for outcome in done.outcomes if outcome.user]
+        try:
+            mirrored = mirror_groups(work.access, work.domains, groups, wanted.mirror.groups(with_mirrored, there))
+        except IdentityBrokerError as error:
+            mirrored = failed_groups(groups, error)
+    return Provisioned(first, done.outcomes, done.interrupted, tuple(notes), mirrored)
 
 
 def _is_named(recreation: Recreation, desired: Sequence[DesiredUser], domains: tuple[str, ...]) -> bool:

@@ -32,10 +32,11 @@ attributes:
       - homelab.identity_broker.scim
 options:
   users:
-    description: The users. What an item does not say, the module's own options of the same name say.
+    description:
+      - The users. What an item does not say, the module's own options of the same name say.
+      - Needed, unless O(provider_users) is given.
     type: list
     elements: dict
-    required: true
     suboptions:
       username:
         description:
@@ -129,6 +130,31 @@ options:
       - The default is everybody.
     type: list
     elements: str
+  provider_users:
+    description:
+      - The registered result of M(homelab.identity_broker.pocket_id_user_info), as it is.
+      - Whoever is in one of the groups that it was asked for is provisioned, besides O(users). Somebody whom O(users) names gets
+        the ExternalId, and what else O(users) does not say, from it. An O(users[].external_id) that is another is an error.
+      - Together with O(login_attempts), the ExternalId that the broker saw is compared with it. A difference is an error, and
+        nothing is bound.
+      - While a group has no members, O(purge) is refused.
+    type: dict
+    version_added: 0.2.0
+  incomplete_users:
+    description:
+      - What to do about somebody of whom O(provider_users) tells no e-mail address or no last name, and O(users) neither. V(error)
+        fails before anything is changed.
+    type: str
+    default: error
+    choices: [error, accept]
+    version_added: 0.2.0
+  coexist:
+    description:
+      - Whether to go on where Pocket ID itself pushes users to the same broker. It deletes there whomever it does not know.
+      - Without it, that is an error before anything is minted or written.
+    type: bool
+    default: false
+    version_added: 0.2.0
   missing_external_id:
     description:
       - What to do about a user who is not in the broker and has no ExternalId. V(error) fails before anything is changed;
@@ -141,6 +167,15 @@ options:
     description: The groups of the broker that everybody of O(users) is to be a member of, by name.
     type: list
     elements: str
+    version_added: 0.2.0
+  mirror_groups:
+    description:
+      - Groups of the broker, by name, which hold just those of O(users) and O(provider_users) who name them in C(groups). They are
+        created where they are missing, and every other user leaves them.
+      - A group that has groups or members whom the token does not show as members is an error, and nothing is changed.
+    type: list
+    elements: str
+    default: []
     version_added: 0.2.0
   purge:
     description:
@@ -172,6 +207,7 @@ options:
 seealso:
   - module: homelab.identity_broker.scim_user
   - module: homelab.identity_broker.externalid_fact
+  - module: homelab.identity_broker.pocket_id_user_info
 """
 
 EXAMPLES = r"""
@@ -190,6 +226,23 @@ EXAMPLES = r"""
       - username: crumpet
         external_id: 0b9b1bd6-6a2c-4f57-8cf1-0d6ee7d8a4b5
         given_name: Crumpet
+
+- name: Read from Pocket ID who is in a group
+  homelab.identity_broker.pocket_id_user_info:
+    url: https://id.example.org
+    api_key: "{{ vault_pocket_id_api_key }}"
+    group: vcenter-admins
+  register: people
+
+- name: Have just these people in the broker, but never remove more than three at a time
+  homelab.identity_broker.scim_users:
+    hostname: vcsa.example.org
+    username: administrator@vsphere.local
+    password: "{{ vault_vcenter_password }}"
+    domain: lab.example.org
+    provider_users: "{{ people }}"
+    purge: true
+    max_deletes: 3
 
 - name: See who waits for an ExternalId, and provision the others
   homelab.identity_broker.scim_users:
@@ -291,6 +344,28 @@ waiting:
   type: list
   elements: str
   sample: [scone]
+groups:
+  description: One item for each of O(mirror_groups).
+  returned: success, or failure after writing
+  type: list
+  elements: dict
+  contains:
+    display_name:
+      description: The name as the task spelt it.
+      type: str
+      sample: vcenter-admins
+    operation:
+      description: What was done, or would be in check mode; V(create), V(update) or V(none).
+      type: str
+      sample: update
+    unverified:
+      description: Holds V(members) where the broker returns none.
+      type: list
+      elements: str
+      sample: []
+    error:
+      description: What went wrong with this group, else null.
+      type: str
 binding:
   description: The ExternalId that was taken from a login attempt, or would be in check mode; null where none was.
   returned: success, or failure after writing
@@ -351,6 +426,13 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._desired i
     in_domains,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._directory import CHANGING
+from ansible_collections.homelab.identity_broker.plugins.module_utils._mirror import mirror_option
+from ansible_collections.homelab.identity_broker.plugins.module_utils._provider_users import (
+    completed,
+    provider_users,
+    refuse_coexistence,
+    refuse_purge,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._provision import (
     Domains,
     Provisioned,
@@ -380,18 +462,22 @@ def main() -> None:
             "users": {
                 "type": "list",
                 "elements": "dict",
-                "required": True,
                 "options": {**item, "login_from": {"type": "list", "elements": "str"}, "groups": groups},
             },
             "groups": groups,
+            "mirror_groups": {**groups, "default": []},
             "login_attempts": {"type": "dict"},
             "login_attempts_of": {"type": "list", "elements": "str"},
+            "provider_users": {"type": "dict"},
+            "incomplete_users": {"type": "str", "default": "error", "choices": ["error", "accept"]},
+            "coexist": {"type": "bool", "default": False},
             "missing_external_id": {"type": "str", "default": "error", "choices": ["error", "report"]},
             "purge": {"type": "bool", "default": False},
             "max_deletes": {"type": "str"},
             "purge_action": {"type": "str", "default": "delete", "choices": list(PURGE_ACTIONS)},
             "concurrency": {"type": "int", "default": 8},
         },
+        required_one_of=[("users", "provider_users")],
     )
     options = module.params
 
@@ -401,14 +487,24 @@ def main() -> None:
         return purge_option(options["domain"], options["max_deletes"], options["purge_action"], desired, domains)
 
     def ensure(connection: _module.Connection) -> dict[str, Any]:
+        provider = provider_users(options["provider_users"])
+        items = options["users"] or []
+        if provider:
+            if not options["coexist"]:
+                refuse_coexistence(provider, connection.broker_hosts)
+            if options["purge"]:
+                refuse_purge(provider)
+            items = completed(items, provider, incomplete_allowed=options["incomplete_users"] == "accept")
         work = connection.work()
-        as_written = desired_users(options["users"], {name: options[name] for name in (*DEFAULTS, "groups")}, None)
+        as_written = desired_users(items, {name: options[name] for name in (*DEFAULTS, "groups")}, None)
         wanted = Wanted(
             lambda domains: in_domains(as_written, domains),
             purge,
             login_attempts=attempt_list(options["login_attempts"]),
             login_attempts_of=options["login_attempts_of"],
             report_missing=options["missing_external_id"] == "report",
+            owners=provider.names if provider else None,
+            mirror=mirror_option(options["mirror_groups"]),
         )
         return result(provision(work, wanted, check_mode=module.check_mode), connection, work)
 
@@ -430,11 +526,20 @@ def main() -> None:
                 for outcome in done.outcomes
             ],
             "waiting": [wanted.asked_as for wanted in done.plan.waiting],
+            "groups": [
+                {
+                    "display_name": outcome.plan.wanted.display_name,
+                    "operation": outcome.plan.operation,
+                    "unverified": list(outcome.unverified),
+                    "error": outcome.error,
+                }
+                for outcome in done.groups
+            ],
             "binding": shown(done.plan.binding),
             "counts": {kind: counts[kind] for kind in (*CHANGING, "none", "wait", "error")},
             "requests": connection.requests(),
             "minted": connection.minted,
-            "diff": done.plan.diff(),
+            "diff": done.diff(),
             **connection.told(done, work),
         }
 

@@ -30,11 +30,20 @@ FLOORS = (
         *{"_directory", "_purge", "_recreation", "_verification"},
         *{"_log_window", "_log_commands", "_summary", "_read_only", "_groups", "_group_plan", "_identities"},
         *{"_text_table", "_user_rows", "_user_report", "_user_page", "_user_page_script", "_user_page_style"},
-        *{"_pocket_id_answers", "_people"},
+        *{"_pocket_id_answers", "_people", "_provider_users", "_mirror"},
     },
     {"_http", "_tls", "_private_file", "_token_file", "_journal"},
     {"_vcenter", "_scim", "_pocket_id", "_log_reader"},
-    {"_read_people", "_access", "_apply", "_apply_group", "_apply_membership", "_provision", "_write_user"},
+    {
+        "_read_people",
+        "_access",
+        "_apply",
+        "_apply_mirror",
+        "_apply_group",
+        "_apply_membership",
+        "_provision",
+        "_write_user",
+    },
     {"_module"},
 )
 
