@@ -1,6 +1,6 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m simulator`: start, stop, login, status."""
+"""`python -m simulator`: start, stop, status, login, sign-in, pocket-id."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .guide import remove_files, words, write_files, written
 from .login import PEOPLE
 from .switches import Switches
 
+if TYPE_CHECKING:
+    from .pocket_id import PocketId
+
 DEFAULT_STATE = Path(".cache/appliance")
+POCKET_ID = "pocket-id"
 DEFAULT_SSHD = Path(".cache/sshd")
 
 
@@ -46,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="simulator", description=__doc__)
     commands = parser.add_subparsers(required=True)
 
-    start = commands.add_parser("start", parents=[common], help="start an appliance")
+    start = commands.add_parser("start", parents=[common], help="start an appliance, and a Pocket ID")
     start.set_defaults(command=_start)
     start.add_argument("--detach", action="store_true", help="come back while it goes on running")
     start.add_argument("--no-ssh", action="store_true", help="HTTPS only")
@@ -65,6 +69,17 @@ def _parser() -> argparse.ArgumentParser:
     login.add_argument("--sub", help="what the identity provider sends as the person's id")
     login.add_argument("--from", dest="source_ip", metavar="IP", help="address it comes from")
     login.add_argument("--domain", help="domain of the provider")
+
+    sign_in = commands.add_parser("sign-in", parents=[common], help="sign in at Pocket ID, and from there at vCenter")
+    sign_in.set_defaults(command=_sign_in)
+    sign_in.add_argument("name", help="a username of Pocket ID")
+    sign_in.add_argument("--client-id", help="the client of vCenter, which may not let everybody in")
+
+    pocket_id = commands.add_parser("pocket-id", parents=[common], help="change who is in a group of Pocket ID")
+    pocket_id.set_defaults(command=_change_members)
+    pocket_id.add_argument("change", choices=["join", "leave"])
+    pocket_id.add_argument("group")
+    pocket_id.add_argument("name", help="a username of Pocket ID")
     return parser
 
 
@@ -80,6 +95,7 @@ def _start(options: argparse.Namespace) -> int:
         return _start_detached(options, state_dir)
 
     from .appliance import Appliance
+    from .pocket_id import PocketId
 
     ssh = None if options.no_ssh else options.sshd
     stop = threading.Event()
@@ -89,9 +105,12 @@ def _start(options: argparse.Namespace) -> int:
         appliance = Appliance(state_dir, switches, ssh, sshd_root=options.sshd_root)
         provider = switches.providers[0] if switches.providers else None
         domain = provider.domains[0] if provider and provider.domains else None
-        with appliance:
-            write_files(state_dir, appliance.description(), domain)
-            print(words(state_dir, appliance.description()))
+        # The appliance ends last: who stops both waits for it.
+        with appliance, PocketId(state_dir / POCKET_ID) as pocket_id:
+            _fill(pocket_id)
+            about = (appliance.description(), pocket_id.description())
+            write_files(state_dir, *about, domain)
+            print(words(state_dir, *about))
             print("Ctrl-C stops it.", flush=True)
             stop.wait()
     except RuntimeError as error:
@@ -99,6 +118,14 @@ def _start(options: argparse.Namespace) -> int:
     finally:
         remove_files(state_dir)
     return 0
+
+
+def _fill(pocket_id: PocketId) -> None:
+    """The people whom the appliance's own `login` knows."""
+    for name, family in (("muffin", "Muffinson"), ("crumpet", "Crumpetson")):
+        email = f"{name}@example.org"
+        pocket_id.add_user(name, PEOPLE[name], email, first_name=name.capitalize(), last_name=family)
+    pocket_id.add_group("vcenter-admins", "vCenter Admins", ["muffin"])
 
 
 def _switches(pairs: Sequence[str]) -> Switches:
@@ -145,7 +172,7 @@ def _start_detached(options: argparse.Namespace, state_dir: Path) -> int:
     while time.monotonic() < end and child.poll() is None:
         about = _running(state_dir)
         if about and written(state_dir):
-            print(words(state_dir, about))
+            print(words(state_dir, about, _pocket_id(state_dir)))
             print(f"It runs until: python -m simulator stop --state {options.state}")
             return 0
         time.sleep(0.05)
@@ -175,7 +202,8 @@ def _stop(options: argparse.Namespace) -> int:
 
 def _status(options: argparse.Namespace) -> int:
     state_dir = options.state.absolute()
-    print(words(state_dir, _required(state_dir)))
+    about = _required(state_dir)
+    print(words(state_dir, about, _pocket_id(state_dir)))
     return 0
 
 
@@ -185,12 +213,36 @@ def _login(options: argparse.Namespace) -> int:
         raise RefusalError(f"Nobody knows {options.name}; known are {', '.join(PEOPLE)}. Give --sub.")
     wanted = {"person": options.name, "sub": options.sub}
     wanted |= {"source_ip": options.source_ip, "domain": options.domain}
-    answer = _call(about, "login", {key: value for key, value in wanted.items() if value is not None})
+    _tell(_call(about, "login", {key: value for key, value in wanted.items() if value is not None}))
+    return 0
+
+
+def _sign_in(options: argparse.Namespace) -> int:
+    """As a browser goes: first to Pocket ID, and only with what that says on to vCenter."""
+    state_dir: Path = options.state.absolute()
+    about = _required(state_dir)
+    wanted = {"username": options.name, "client_id": options.client_id}
+    sub = _call(_pocket_id(state_dir), "sign-in", wanted)["sub"]
+    if sub is None:
+        print("refused by Pocket ID: vCenter never sees it")
+    else:
+        _tell(_call(about, "login", {"sub": sub}))
+    return 0
+
+
+def _change_members(options: argparse.Namespace) -> int:
+    state_dir: Path = options.state.absolute()
+    _required(state_dir)
+    _call(_pocket_id(state_dir), options.change, {"group": options.group, "username": options.name})
+    print(f"{options.name} {'is in' if options.change == 'join' else 'is not in'} {options.group}")
+    return 0
+
+
+def _tell(answer: dict[str, Any]) -> None:
     if not answer["allowed"]:
         print(f"denied ({answer['reason']})")
     else:
         print("allowed, with a permission" if answer["permitted"] else "allowed, but without any permission yet")
-    return 0
 
 
 def _required(state_dir: Path) -> dict[str, Any]:
@@ -211,6 +263,15 @@ def _running(state_dir: Path) -> dict[str, Any] | None:
     return about if answer.get("pid") == about["pid"] else None
 
 
+def _pocket_id(state_dir: Path) -> dict[str, Any]:
+    """The description of the Pocket ID that runs beside the appliance."""
+    try:
+        about: dict[str, Any] = json.loads((state_dir / POCKET_ID / "pocket-id.json").read_text())
+    except (OSError, ValueError):
+        raise RefusalError(f"No Pocket ID runs in {state_dir}. Start both: make appliance") from None
+    return about
+
+
 def _call(about: dict[str, Any], path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     context = ssl.create_default_context(cafile=about["ca_file"])
     request = urllib.request.Request(
@@ -226,4 +287,4 @@ def _call(about: dict[str, Any], path: str, body: dict[str, Any] | None = None) 
             return answer
     except urllib.error.HTTPError as error:
         text = error.read().decode("utf-8", "replace")
-        raise RefusalError(f"The appliance refused {path}: {text}") from error
+        raise RefusalError(f"The simulator refused {path}: {text}") from error

@@ -35,12 +35,14 @@ class Gate:
         record: Record,
         switches: BaseSwitches,
         expire: Callable[[Environ], None],
+        too_busy: Callable[[int], Response],
     ) -> None:
-        """What a caller shows in a request, and how that ends, knows the server alone: `expire`."""
+        """What a caller shows in a request and how that ends, and the words of a 429, knows the server alone."""
         self._application = application
         self._requests = record
         self._switches = switches
         self._expire = expire
+        self._too_busy = too_busy
         self.stopping = threading.Event()
         self.around: Callable[[Environ, Answer], Response] = straight
         """What has a say in each request: it may answer itself, or do something before and after."""
@@ -71,7 +73,7 @@ class Gate:
                 connection.wait_for_the_caller_to_go(self.stopping)
             connection.reset()
         if fault.kind in ("429", "503"):
-            return self.recorded(environ, _busy(fault))
+            return self.recorded(environ, _later(self._too_busy(int(fault.kind)), fault))
         if fault.kind == "html":
             return self.recorded(environ, Response(_HTML, 200, content_type="text/html"))
         response = self._apply(environ)
@@ -123,8 +125,7 @@ class Gate:
         )
 
 
-def _busy(fault: Fault) -> Response:
-    response = Response("", int(fault.kind), content_type="text/plain")
+def _later(response: Response, fault: Fault) -> Response:
     if isinstance(fault.retry_after, int) and fault.retry_as_date:
         response.headers["Retry-After"] = http_date(fault.retry_after)
     elif fault.retry_after is not None:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files and the words that tell a person, and Ansible, how to reach the appliance."""
+"""The files and the words that tell a person, and Ansible, how to reach the appliance and Pocket ID."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _USERS = [
 ]
 
 
-def write_files(state_dir: Path, about: dict[str, Any], domain: str | None) -> None:
+def write_files(state_dir: Path, about: dict[str, Any], pocket_id: dict[str, Any], domain: str | None) -> None:
     """JSON is YAML, and needs no library here."""
     _write(state_dir / _INVENTORY, inventory(about))
-    _write(state_dir / _VARIABLES, variables(about, domain))
+    _write(state_dir / _VARIABLES, {**variables(about, domain), **pocket_id_variables(pocket_id)})
 
 
 def written(state_dir: Path) -> bool:
@@ -87,11 +87,23 @@ def variables(about: dict[str, Any], domain: str | None) -> dict[str, Any]:
     return result
 
 
-def words(state_dir: Path, about: dict[str, Any]) -> str:
+def pocket_id_variables(pocket_id: dict[str, Any]) -> dict[str, Any]:
+    """Names that the role does not know: whether it is to ask Pocket ID is for the play to say."""
+    return {
+        "pocket_id_url": pocket_id["url"],
+        "pocket_id_api_key": pocket_id["api_key"],
+        "pocket_id_ca_path": pocket_id["ca_file"],
+    }
+
+
+def words(state_dir: Path, about: dict[str, Any], pocket_id: dict[str, Any]) -> str:
     shown = _shown(state_dir)
-    login = f"PYTHONPATH=tests python -m simulator login muffin --state {shlex.quote(shown)}"
+    simulator = "PYTHONPATH=tests python -m simulator"
+    state = f" --state {shlex.quote(shown)}"
+    login = f"{simulator} login muffin{state}"
     if shown == ".cache/appliance":
-        login = "make login USER=muffin"
+        simulator = f"PYTHONPATH=tests {_beside('python')} -m simulator"
+        login, state = "make login USER=muffin", ""
     ssh = "  no SSH: started without it"
     if about["ssh_port"]:
         ssh = (
@@ -102,7 +114,7 @@ def words(state_dir: Path, about: dict[str, Any]) -> str:
         if about["ssh_password"]:
             ssh += f"\n  password    {about['ssh_password']}"
     play = [
-        *(_ansible_playbook(), "-i", f"{shown}/inventory.yml"),
+        *(_beside("ansible-playbook"), "-i", f"{shown}/inventory.yml"),
         *("homelab.identity_broker.provision", "-e", f"@{shown}/vars.yml"),
         *("-e", json.dumps({"federated_users_users": _USERS})),
     ]
@@ -119,24 +131,34 @@ Shell of the appliance
 {ssh}
   login log   {about["log_path"]}
 
+Pocket ID (with muffin and crumpet, and muffin in the group vcenter-admins)
+  URL         {pocket_id["url"]}
+  CA file     {pocket_id["ca_file"]}
+  API key     {pocket_id["api_key"]}
+
 Files
   inventory   {shown}/inventory.yml (the appliance is the host `appliance`)
   variables   {shown}/vars.yml (federated_users_hostname, _port, _ca_path, _username, _password,
-              _domain, _log_host, _log_path)
+              _domain, _log_host, _log_path; pocket_id_url, _api_key, _ca_path)
   all of it   {shown}/appliance.json
 
 Sign in as somebody (the first time it is denied, and the log tells why)
   {login}
+
+Sign in at Pocket ID, and from there at vCenter; leave a group of Pocket ID, and join it
+  {simulator} sign-in muffin{state}
+  {simulator} pocket-id leave vcenter-admins muffin{state}
+  {simulator} pocket-id join vcenter-admins muffin{state}
 
 Give access
   {_COLLECTIONS_VARIABLE if Path(_COLLECTIONS).is_dir() else ""}{shlex.join(play)}
 """
 
 
-def _ansible_playbook() -> str:
+def _beside(program: str) -> str:
     """The one that was installed beside this Python, if any."""
-    beside = Path(sys.executable).with_name("ansible-playbook")
-    return _shown(beside) if beside.exists() else "ansible-playbook"
+    beside = Path(sys.executable).with_name(program)
+    return _shown(beside) if beside.exists() else program
 
 
 def _shown(path: Path) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self
 
+from werkzeug.wrappers import Response
+
 from .gate import Environ, Gate
 from .https_server import HttpsServer, WsgiApp
 from .state import Record, Seen
@@ -37,8 +39,11 @@ class Service(ABC, Generic[SwitchesT]):
     def _serve(self, application: WsgiApp, record: Record, expire: Callable[[Environ], None]) -> None:
         """Called once the parts of the application are put together."""
         self._record = record
-        self.gate = Gate(application, record, self._switches, expire)
+        self.gate = Gate(application, record, self._switches, expire, self._too_busy)
         self._https = HttpsServer(self.gate, self.state_dir / "tls", self.fqdn)
+
+    def _too_busy(self, status: int) -> Response:
+        return Response("", status, content_type="text/plain")
 
     # Life
 

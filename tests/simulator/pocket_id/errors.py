@@ -99,5 +99,9 @@ def invalid_fields(found: list[tuple[str, str, str]]) -> PocketIdError:
     return PocketIdError(400, "validation_failed", message, fields=fields)
 
 
+def too_many() -> PocketIdError:
+    return PocketIdError(429, "rate_limited", "Too many requests")
+
+
 def internal() -> PocketIdError:
     return PocketIdError(500, "internal_error", "An internal error")

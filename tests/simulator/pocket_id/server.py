@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
 
 from simulator.answers import json_answer
 from simulator.service import Service
@@ -320,6 +321,10 @@ class PocketId(Service[PocketIdSwitches]):
     def _expire(self, environ: dict[str, Any]) -> None:
         with self.record.lock:
             self._ended.add(str(environ.get(KEY_HEADER, "")))
+
+    def _too_busy(self, status: int) -> BaseResponse:
+        """It limits its callers itself; a 503 comes from what stands before it."""
+        return errors.too_many().answer(self.switches) if status == 429 else super()._too_busy(status)
 
     def _refuse(self, error: Exception) -> Response:
         assert isinstance(error, PocketIdError)
