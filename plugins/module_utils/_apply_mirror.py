@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ._access import ScimAccess, Sender, plans_differ
 from ._apply_group import GroupOutcome, carry_out_group
-from ._errors import IdentityBrokerError
+from ._errors import IdentityBrokerError, PlanRefusedError
 from ._group_plan import GroupPlan, plan_group
 from ._groups import DesiredGroup, Principals, group_from_scim
 from ._scim import ScimClient
@@ -24,10 +24,18 @@ def plan_groups(
         return []
     principals = Principals(users, client.groups())
     planned = []
+    problems: list[str] = []
     for each in wanted:
         key = principals.group_id(each.display_name)
         standing = None if key is None else group_from_scim(client.group(key, each.display_name), principals)
+        if standing and standing.ids("user") and not each.members:
+            problems.append(
+                f"mirror_groups: nobody is said to be in {each.display_name}, and {len(standing.ids('user'))} users would leave "
+                "it. Is the list read? Empty the group with scim_group if that is meant."
+            )
         planned.append((plan_group(principals, standing, each), principals))
+    if problems:
+        raise PlanRefusedError(problems)
     return planned
 
 
@@ -49,13 +57,13 @@ def mirror_groups(
         raise plans_differ(client, "users or groups")
     sender = Sender(access, client)
     outcomes = []
-    for (plan, principals), (first, _who) in zip(again, planned, strict=True):
+    for (plan, principals), (first, first_principals) in zip(again, planned, strict=True):
         outcome = (
             carry_out_group(plan, principals, sender) if plan.changes else untouched_groups([(plan, principals)])[0]
         )
         # Deleting a user may have done already what the first plan said.
         outcome.changed = outcome.changed or (first.changes and not outcome.error)
-        outcome.plan = first
+        outcome.plan, outcome.principals = first, first_principals
         outcomes.append(outcome)
     return outcomes
 

@@ -99,7 +99,7 @@ def plan(
     operations = [op if _is_meant(op.wanted, login_attempts_of) else _left_alone(op, directory) for op in operations]
     waiting = tuple(op.wanted for op in operations if op.kind == "wait")
     if waiting and not report_missing and login_attempts is None:
-        problems += [_missing(wanted) for wanted in waiting]
+        problems += [_missing(wanted, owners) for wanted in waiting]
     if purge is not None and login_attempts_of is None and not problems:
         kept = {op.before.id for op in operations if op.before}
         surplus, problem = purge.surplus(situation.users, kept)
@@ -207,7 +207,12 @@ def _bound(operation: Operation, binding: Binding, directory: Directory) -> Oper
     return directory.joined(creation(wanted))
 
 
-def _missing(wanted: DesiredUser) -> str:
+def _missing(wanted: DesiredUser, owners: Mapping[str, str] | None) -> str:
+    if owners is not None:
+        return (
+            f"{wanted.label}: is not in the broker, no external_id is given, and the identity provider knows nobody of this name "
+            "who may use vCenter. Correct the name, or create the user there first."
+        )
     return (
         f"{wanted.label}: is not in the broker, and no external_id is given. Read it from the identity provider (in "
         "Pocket ID an administrator finds it in the address of the user's page) and give external_id, or pass "

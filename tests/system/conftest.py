@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from simulator import Appliance
+from simulator import Appliance, PocketId
 from system.playbook import Modules, Playbooks
 
 
@@ -23,6 +23,19 @@ def appliance(running_appliance: Appliance) -> Appliance:
     return running_appliance
 
 
+@pytest.fixture(scope="session")
+def running_pocket_id() -> Iterator[PocketId]:
+    with PocketId() as pocket_id:
+        yield pocket_id
+
+
+@pytest.fixture
+def pocket_id(running_pocket_id: PocketId) -> PocketId:
+    """As after its start: nobody but the administrator that it makes up."""
+    running_pocket_id.reset()
+    return running_pocket_id
+
+
 @pytest.fixture
 def playbooks(tmp_path: Path, appliance: Appliance) -> Iterator[Playbooks]:
     runner = Playbooks(tmp_path, appliance)
@@ -33,3 +46,10 @@ def playbooks(tmp_path: Path, appliance: Appliance) -> Iterator[Playbooks]:
 @pytest.fixture
 def modules(tmp_path: Path, appliance: Appliance) -> Modules:
     return Modules(tmp_path, appliance)
+
+
+@pytest.fixture
+def providing(modules: Modules, pocket_id: PocketId) -> Modules:
+    """Modules of the broker and of Pocket ID."""
+    modules.pocket_id = pocket_id
+    return modules

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from simulator import DEFAULT_DOMAIN, Appliance
+from simulator import DEFAULT_DOMAIN, Appliance, PocketId
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -239,6 +239,11 @@ def _play(more: Json | None, **content: Any) -> Json:
     return {"hosts": "localhost", "gather_facts": False, **content, **(more or {})}
 
 
+def pocket_id_connection(pocket_id: PocketId) -> Json:
+    """The options of the fragment C(pocket_id)."""
+    return {"url": pocket_id.base_url, "api_key": pocket_id.api_key, "ca_path": str(pocket_id.ca_file)}
+
+
 def ssh_options(known_hosts: Path | str) -> str:
     options = [
         f"UserKnownHostsFile={known_hosts}",
@@ -285,9 +290,12 @@ class Modules:
     def __init__(self, folder: Path, appliance: Appliance) -> None:
         self.folder = folder
         self.appliance = appliance
+        self.pocket_id: PocketId | None = None
         self.environment = {**clean_environment(folder), "PYTHONPATH": str(COLLECTIONS)}
 
     def connection(self, module: str) -> Json:
+        if module.startswith("pocket_id_") and self.pocket_id:
+            return pocket_id_connection(self.pocket_id)
         appliance = self.appliance
         prefix = "vcenter_" if module in PREFIXED else ""
         return {
