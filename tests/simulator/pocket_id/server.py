@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
-from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from simulator.answers import json_answer
@@ -54,7 +53,8 @@ class PocketId(Service[PocketIdSwitches]):
         self._caller_of(self.api_key)
         app = Flask("pocket-id")
         app.register_error_handler(PocketIdError, self._refuse)
-        app.register_error_handler(HTTPException, self._nothing_there)
+        for status in (404, 405):
+            app.register_error_handler(status, self._nothing_there)
         app.after_request(_for_nobody_else)
         app.get("/healthz")(lambda: Response(status=204))
         app.register_blueprint(self._api())
