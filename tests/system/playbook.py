@@ -239,6 +239,11 @@ def _play(more: Json | None, **content: Any) -> Json:
     return {"hosts": "localhost", "gather_facts": False, **content, **(more or {})}
 
 
+def pocket_id_variables(pocket_id: PocketId) -> Json:
+    """What a user of the role sets for this Pocket ID."""
+    return {f"federated_users_pocket_id_{name}": value for name, value in pocket_id_connection(pocket_id).items()}
+
+
 def pocket_id_connection(pocket_id: PocketId) -> Json:
     """The options of the fragment C(pocket_id)."""
     return {"url": pocket_id.base_url, "api_key": pocket_id.api_key, "ca_path": str(pocket_id.ca_file)}

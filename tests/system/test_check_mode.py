@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from simulator import DEFAULT_DOMAIN, Appliance
+from simulator import DEFAULT_DOMAIN, Appliance, PocketId
 from simulator.switches import DEFAULT_PROVIDER_ID
 from system.playbook import COLLECTION, Json, Modules, Playbooks
 
@@ -153,7 +153,45 @@ def test_the_role_in_check_mode(playbooks: Playbooks, appliance: Appliance) -> N
     assert run.recap("localhost")["changed"] == 2
 
 
-HELD: dict[str, Callable[..., None]] = {"externalid_fact": test_the_log_is_read_in_check_mode_too}
+CLIENT = {"client_id": "vcenter", "vcenter": "vcsa.example.org"}
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "changes"),
+    [
+        ("pocket_id_user_info", {}, False),
+        ("pocket_id_user_info", {"group": ["bakers"], "client_id": "vcenter", "verify_sub": True}, False),
+        ("pocket_id_oidc_client", {**CLIENT, "client_id": "new", "allowed_groups": ["bakers"]}, True),
+        ("pocket_id_oidc_client", CLIENT, True),
+        ("pocket_id_oidc_client", {"client_id": "vcenter", "allowed_groups": ["bakers"]}, True),
+        ("pocket_id_oidc_client", {"client_id": "vcenter", "rotate_secret": True}, True),
+        ("pocket_id_oidc_client", {"client_id": "vcenter", "state": "absent"}, True),
+        ("pocket_id_oidc_client", {"client_id": "none", "state": "absent"}, False),
+        ("pocket_id_oidc_client", {"client_id": "vcenter"}, False),
+    ],
+)
+def test_pocket_id_in_check_mode(
+    providing: Modules, pocket_id: PocketId, module: str, options: Json, changes: bool
+) -> None:
+    pocket_id.add_user("pie", email="pie@example.org")
+    pocket_id.add_group("bakers", members=["pie"])
+    pocket_id.add_client("vCenter", id="vcenter", callback_urls=["https://vcsa.example.org/other"])
+    dry = providing.well(module, check=True, **options)
+    assert {seen.method for seen in pocket_id.requests} == {"GET"}
+    real = providing.well(module, **options)
+    assert dry["changed"] == real["changed"] == bool(pocket_id.writes()) == changes
+    assert dry.get("diff") == real.get("diff")
+    assert dry.get("operation") == real.get("operation")
+    assert dry.keys() == real.keys()
+    if not options.get("rotate_secret"):
+        assert providing.well(module, **options)["changed"] is False
+
+
+HELD: dict[str, Callable[..., None]] = {
+    "externalid_fact": test_the_log_is_read_in_check_mode_too,
+    "pocket_id_user_info": test_pocket_id_in_check_mode,
+    "pocket_id_oidc_client": test_pocket_id_in_check_mode,
+}
 
 
 def test_every_module_has_a_case_here() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance
+from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, PocketId
 from system.playbook import NAMESPACE, REPOSITORY, Playbooks
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins/modules").glob("[!_]*.py"))
@@ -33,36 +33,48 @@ def examples(module: str) -> list[dict[str, Any]]:
 
 
 def groups(tasks: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Each task of a module of ours, with the tasks behind it that show its result."""
+    """Each task of a module of ours, with the tasks behind it that use its result."""
     found: list[list[dict[str, Any]]] = []
     for task in tasks:
-        if any(key.startswith(NAMESPACE) for key in task):
+        registered = [earlier["register"] for earlier in (found[-1] if found else ()) if "register" in earlier]
+        uses_it = any(re.search(rf"{{{{ {name}\b", str(task)) for name in registered)
+        if any(key.startswith(NAMESPACE) for key in task) and not uses_it:
             found.append([])
         found[-1].append(task)
     return found
 
 
-def adapted(content: Any, appliance: Appliance) -> Any:
-    """The same with the simulated appliance's names: its host, and no longer waiting than a test may."""
+def adapted(content: Any, appliance: Appliance, pocket_id: PocketId) -> Any:
+    """The same with the simulator's names: its hosts, and no longer waiting than a test may."""
     if isinstance(content, dict):
-        return {key: 1 if key == "wait" else adapted(value, appliance) for key, value in content.items()}
+        return {key: 1 if key == "wait" else adapted(value, appliance, pocket_id) for key, value in content.items()}
     if isinstance(content, list):
-        return [adapted(value, appliance) for value in content]
+        return [adapted(value, appliance, pocket_id) for value in content]
     if isinstance(content, str):
+        content = content.replace("https://id.example.org", pocket_id.base_url)
         return content.replace("https://vcsa.example.org/usergroup/t/CUSTOMER/scim/v2", appliance.scim_url).replace(
             "vcsa.example.org", appliance.fqdn
         )
     return content
 
 
-def environment(appliance: Appliance) -> dict[str, str]:
-    return {"VMWARE_PORT": str(appliance.https_port), "VMWARE_CA_PATH": str(appliance.ca_file)}
+def environment(appliance: Appliance, pocket_id: PocketId) -> dict[str, str]:
+    return {
+        "VMWARE_PORT": str(appliance.https_port),
+        "VMWARE_CA_PATH": str(appliance.ca_file),
+        "POCKET_ID_CA_PATH": str(pocket_id.ca_file),
+    }
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_examples_of_a_module_run(playbooks: Playbooks, appliance: Appliance, module: str) -> None:
+def test_the_examples_of_a_module_run(
+    playbooks: Playbooks, appliance: Appliance, pocket_id: PocketId, module: str
+) -> None:
     appliance.login("muffin")
     put_people(playbooks.folder)
+    if any(f"{NAMESPACE}.pocket_id_user_info" in task for task in examples(module)):
+        pocket_id.add_client("vCenter", id="vcenter")
+    put_group(pocket_id)
     if module == "scim_group":
         # Whom other modules' examples create.
         for name in ("muffin", "crumpet"):
@@ -72,11 +84,22 @@ def test_the_examples_of_a_module_run(playbooks: Playbooks, appliance: Appliance
             "hosts": "appliance" if module == "externalid_fact" else "localhost",
             "gather_facts": False,
             "module_defaults": {f"{NAMESPACE}.externalid_fact": {"log_path": str(appliance.log_path)}},
-            "tasks": adapted(tasks, appliance),
+            "tasks": adapted(tasks, appliance, pocket_id),
         }
-        secrets = {"vault_vcenter_password": appliance.password, "vault_sync_token": appliance.mint()}
-        run = playbooks.run([play], variables=secrets, environment=environment(appliance)).went_well()
-        assert module in run.own
+        secrets = {
+            "vault_vcenter_password": appliance.password,
+            "vault_sync_token": appliance.mint(),
+            "vault_pocket_id_api_key": pocket_id.api_key,
+        }
+        run = playbooks.run([play], variables=secrets, environment=environment(appliance, pocket_id)).went_well()
+        assert set(run.own) & {module, "pocket_id_user_info"}
+
+
+def put_group(pocket_id: PocketId) -> None:
+    """Whom the examples look for in Pocket ID."""
+    for name in ("muffin", "crumpet"):
+        pocket_id.add_user(name, PEOPLE[name], f"{name}@example.org", first_name=name.title(), last_name="Muffinson")
+    pocket_id.add_group("vcenter-admins", members=["muffin"])
 
 
 def put_people(folder: Path) -> None:
@@ -91,21 +114,26 @@ def plays(readme: Path) -> list[list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
-def test_the_plays_of_a_readme_run(playbooks: Playbooks, appliance: Appliance, readme: Path) -> None:
+def test_the_plays_of_a_readme_run(
+    playbooks: Playbooks, appliance: Appliance, pocket_id: PocketId, readme: Path
+) -> None:
     put_people(playbooks.folder)
+    put_group(pocket_id)
     for play in plays(readme):
         appliance.reset()
         appliance.login("muffin")
         playbooks.hosts["vcsa"] = playbooks.hosts["appliance"]
         variables = {
             "vault_vcenter_password": appliance.password,
+            "vault_pocket_id_api_key": pocket_id.api_key,
             "federated_users_log_path": str(appliance.log_path),
         }
-        playbooks.run(adapted(play, appliance), variables=variables, environment=environment(appliance)).went_well()
+        here = environment(appliance, pocket_id)
+        playbooks.run(adapted(play, appliance, pocket_id), variables=variables, environment=here).went_well()
         assert [user["userName"] for user in appliance.broker.users] == ["muffin@lab.example.org"]
 
 
-def test_the_examples_to_copy_fit_the_role(playbooks: Playbooks, appliance: Appliance) -> None:
+def test_the_examples_to_copy_fit_the_role(playbooks: Playbooks, appliance: Appliance, pocket_id: PocketId) -> None:
     folder = REPOSITORY / "examples"
     hosts = yaml.safe_load((folder / "inventory.yml").read_text())["all"]["hosts"]
     variables = yaml.safe_load((folder / "group_vars/all/vars.yml").read_text())
@@ -117,7 +145,7 @@ def test_the_examples_to_copy_fit_the_role(playbooks: Playbooks, appliance: Appl
     secrets = dict.fromkeys(vault, appliance.password)
     playbooks.run(
         f"{NAMESPACE}.provision",
-        variables={**adapted(variables, appliance), **here, **secrets},
-        environment=environment(appliance),
+        variables={**adapted(variables, appliance, pocket_id), **here, **secrets},
+        environment=environment(appliance, pocket_id),
     ).went_well()
     assert len(appliance.broker.users) == len(variables["federated_users_users"])
