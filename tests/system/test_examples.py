@@ -97,8 +97,9 @@ def test_the_examples_of_a_module_run(
 
 def put_group(pocket_id: PocketId) -> None:
     """Whom the examples look for in Pocket ID."""
-    for name in ("muffin", "crumpet"):
-        pocket_id.add_user(name, PEOPLE[name], f"{name}@example.org", first_name=name.title(), last_name="Muffinson")
+    # The ids of the documents' examples.
+    muffin = "d0e47cc3-ff12-45fd-b4ba-6a30628bd50e"
+    pocket_id.add_user("muffin", muffin, "muffin@example.org", first_name="Muffin", last_name="Muffinson")
     pocket_id.add_group("vcenter-admins", members=["muffin"])
 
 
