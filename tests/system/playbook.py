@@ -239,9 +239,9 @@ def _play(more: Json | None, **content: Any) -> Json:
     return {"hosts": "localhost", "gather_facts": False, **content, **(more or {})}
 
 
-def pocket_id_variables(pocket_id: PocketId) -> Json:
-    """What a user of the role sets for this Pocket ID."""
-    return {f"federated_users_pocket_id_{name}": value for name, value in pocket_id_connection(pocket_id).items()}
+def pocket_id_settings(pocket_id: PocketId) -> Json:
+    """What a user of the role sets for this Pocket ID, without the role's name."""
+    return {f"pocket_id_{name}": value for name, value in pocket_id_connection(pocket_id).items()}
 
 
 def pocket_id_connection(pocket_id: PocketId) -> Json:

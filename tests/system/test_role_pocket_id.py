@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from simulator import PEOPLE, Appliance, PocketId
-from system.playbook import Json, Playbooks, Run, pocket_id_variables
+from system.playbook import Json, Playbooks, Run, pocket_id_settings
 from system.scenes import external_ids, members
 
 GROUP = "vcenter-admins"
@@ -23,8 +23,7 @@ def bakery(pocket_id: PocketId) -> PocketId:
 def role(
     playbooks: Playbooks, pocket_id: PocketId, *arguments: str, users: list[Json] | None = None, **settings: object
 ) -> Run:
-    given = {name.removeprefix("federated_users_"): value for name, value in pocket_id_variables(pocket_id).items()}
-    return playbooks.role(users or [], *arguments, **{**given, **settings})
+    return playbooks.role(users or [], *arguments, **{**pocket_id_settings(pocket_id), **settings})
 
 
 def test_a_whole_group(playbooks: Playbooks, bakery: PocketId, appliance: Appliance) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, Fault
-from system.playbook import NAMESPACE, Json, Modules, Playbooks, Run
+from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, Fault, PocketId
+from system.playbook import NAMESPACE, Json, Modules, Playbooks, Run, pocket_id_connection, pocket_id_settings
 
 MUFFIN = {"username": "muffin", "given_name": "Muffin"}
 LOUD = ("-vvvv", "--diff")
@@ -143,6 +143,35 @@ def test_modules_tell_no_secret_either(watched: Watched, appliance: Appliance) -
     watched.tasks(*tasks).went_well()
     assert len(appliance.mintings()) == 2
     assert watched.leaks() == []
+
+
+def test_pocket_id_tells_no_secret(watched: Watched, appliance: Appliance, pocket_id: PocketId) -> None:
+    """Neither the API key, nor a client's secret, nor the token of Pocket ID's own SCIM client."""
+    pocket_id.add_user("muffin", PEOPLE["muffin"], "muffin@example.org", first_name="Muffin", last_name="Baker")
+    pocket_id.add_group("vcenter-admins", members=["muffin"])
+    pocket_id.add_client("Wiki", id="wiki")
+    pocket_id.add_scim_service_provider("wiki", "https://wiki.example.org/scim", token="token-of-the-wiki-in-clear")
+    client = {**pocket_id_connection(pocket_id), "client_id": "vcenter", "vcenter": "vcsa.example.org"}
+    module = f"{NAMESPACE}.pocket_id_oidc_client"
+    with process_list() as processes:
+        watched.tasks(
+            {"name": "made", module: client, "no_log": True, "register": "made"},
+            {"name": "unchanged", module: client, "register": "seen"},
+            {"name": "rotated", module: {**client, "rotate_secret": True}, "no_log": True, "register": "made"},
+            {"name": "gone", module: {**client, "state": "absent"}, "register": "seen"},
+            {"name": "shown", "ansible.builtin.debug": {"var": "seen"}},
+        ).went_well()
+        group = {"from_pocket_id": {"groups": ["vcenter-admins"]}, **pocket_id_settings(pocket_id)}
+        watched.role([], **group).went_well()
+        watched.role([], **{**group, "pocket_id_api_key": pocket_id.user_api_key})
+        pocket_id.switches.faults = [Fault(match="GET /user-groups", kind="html", times=99)]
+        watched.role([], **group)
+    secrets = pocket_id.all_secrets()
+    assert len(secrets) >= 5
+    assert watched.leaks(*secrets) == []
+    commands = b"\n".join(processes.seen)
+    assert not [secret for secret in secrets if secret.encode() in commands]
+    assert appliance.login("muffin").allowed
 
 
 @pytest.mark.parametrize(

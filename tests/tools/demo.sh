@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-# The story, on the simulated appliance: a denied login, a dry run, the run, an allowed login, a second run.
+# Two stories. From the log: a denied login, a dry run, the run, an allowed login, a second run. From Pocket ID: an empty
+# broker, a group, one run, everybody can log in; one leaves the group, and cannot.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -27,6 +28,11 @@ chapter() { printf '\n\n=== %s\n\n' "$*"; }
 login() {
     printf '$ muffin signs in with SSO\n'
     "$python" -m simulator login muffin --state "$state"
+}
+
+sign_in() {
+    printf '$ %s signs in at Pocket ID\n' "$1"
+    "$python" -m simulator sign-in "$1" --state "$state"
 }
 
 play() {
@@ -63,5 +69,36 @@ play
 grep -q 'changed=0 .*failed=0' "$state/output" || die "The second run should have changed nothing."
 
 say ""
-say "That is the whole story. To play with the appliance yourself: make appliance, and in another terminal:"
+say "That was the way through the log. With Pocket ID nobody has to fail first."
+"$python" -m simulator stop --state "$state" >/dev/null
+"$python" -m simulator start --state "$state" --detach >/dev/null
+"$python" -m simulator pocket-id join vcenter-admins crumpet --state "$state" >/dev/null
+cat >"$state/users.yml" <<'YAML'
+federated_users_pocket_id_url: "{{ pocket_id_url }}"
+federated_users_pocket_id_api_key: "{{ pocket_id_api_key }}"
+federated_users_pocket_id_ca_path: "{{ pocket_id_ca_path }}"
+federated_users_from_pocket_id:
+  groups: [vcenter-admins]
+federated_users_purge: true
+federated_users_max_deletes: 1
+YAML
+
+chapter "6. The broker is empty again; in Pocket ID, muffin and crumpet are in the group vcenter-admins"
+play --diff
+
+chapter "7. Both sign in at Pocket ID"
+sign_in muffin
+sign_in crumpet
+
+chapter "8. crumpet leaves the group in Pocket ID, and the next run sees it"
+"$python" -m simulator pocket-id leave vcenter-admins crumpet --state "$state"
+play
+sign_in crumpet
+
+chapter "9. A second run changes nothing"
+play
+grep -q 'changed=0 .*failed=0' "$state/output" || die "The second run should have changed nothing."
+
+say ""
+say "Those are the two stories. To play with the appliance yourself: make appliance, and in another terminal:"
 say "make login USER=muffin"
