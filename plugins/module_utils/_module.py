@@ -24,7 +24,7 @@ from ._journal import Journal
 from ._pocket_id import ADVICE as POCKET_ID_ADVICE
 from ._pocket_id import PocketIdClient
 from ._provision import Provisioned
-from ._summary import interruption, summary
+from ._summary import group_summary, interruption, summary
 from ._users import USERNAME_FORMATS, WIRE_FORMS
 from ._vcenter import VcenterClient
 
@@ -218,6 +218,8 @@ class Connection(Session):
             self.warnings.append(done.plan.binding.announcement)
         results = [(o.operation.wanted, o.operation.kind, o.error) for o in done.outcomes]
         lines = summary(results, done.plan.binding, check_mode=self._module.check_mode, minted=self.minted)
+        groups = [(each.plan.wanted.display_name, each.plan.operation, each.error) for each in done.groups]
+        lines += group_summary(groups, check_mode=self._module.check_mode)
         if done.interrupted:
             lines = interruption(lines, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
             try:

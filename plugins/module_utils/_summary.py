@@ -48,6 +48,15 @@ def summary(
     return lines or ["nothing asked for"]
 
 
+def group_summary(groups: Sequence[tuple[str, str, str | None]], *, check_mode: bool) -> list[str]:
+    """Lines for mirrored groups that were changed or failed: name, operation and the error, if any, of each."""
+    return [
+        f"FAILED   {error}" if error else f"{'would be ' if check_mode else ''}{_DONE[operation]}: group {name}"
+        for name, operation, error in groups
+        if error or operation != "none"
+    ]
+
+
 def failure(errors: Sequence[str], total: int) -> str:
     """One message for everything that failed, short enough for a screen; C(users) of the result has all."""
     if len(errors) == 1:
