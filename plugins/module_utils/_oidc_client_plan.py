@@ -118,15 +118,17 @@ def plan_client(
 
 def shown(client: Mapping[str, Any]) -> dict[str, Any]:
     """A client as the module returns it: never with a secret."""
-    groups = client.get("allowedUserGroups")
+    # Groups of a client that is open to everybody mean nothing, and its next update forgets them.
+    restricted = allowed_group_ids(client) is not None
+    groups = (client.get("allowedUserGroups") or ()) if restricted else ()
     return {
         "client_id": client.get("id"),
         "name": client.get("name"),
         "callback_urls": list(client.get("callbackURLs") or ()),
         "is_public": bool(client.get("isPublic")),
         "pkce_enabled": bool(client.get("pkceEnabled")),
-        "group_restricted": allowed_group_ids(client) is not None or client.get("isGroupRestricted") is True,
-        "allowed_groups": sorted(str(group.get("name")) for group in groups or () if isinstance(group, Mapping)),
+        "group_restricted": restricted,
+        "allowed_groups": sorted(str(group.get("name")) for group in groups if isinstance(group, Mapping)),
     }
 
 
