@@ -1,6 +1,6 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prints a running simulator's description as variables of the integration tests.
+"""Prints the descriptions of a running simulator and of its Pocket ID as variables of the integration tests.
 
 integration_config.py APPLIANCE_JSON every|one
 every|one: whether the tests run under every variant of the appliance, or under one.
@@ -11,14 +11,23 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 
 def main(description: str, variants: str) -> int:
-    facts = json.loads(Path(description).read_text(encoding="utf-8"))
+    facts = _read(Path(description))
+    # Pocket ID's own folder is in the appliance's.
+    pocket_id = _read(Path(description).parent / "pocket-id" / "pocket-id.json")
+    facts |= {f"pocket_id_{name}": value for name, value in pocket_id.items()}
     facts["every_variant"] = {"every": True, "one": False}[variants]
     # JSON is YAML.
     print(json.dumps({f"simulator_{name}": value for name, value in facts.items()}, indent=2))
     return 0
+
+
+def _read(path: Path) -> dict[str, Any]:
+    description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return description
 
 
 if __name__ == "__main__":
