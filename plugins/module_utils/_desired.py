@@ -76,11 +76,11 @@ def text_option(field: str, value: Any) -> str | None:
     return None if value is None else _text(field, value)
 
 
-def attempt_list(value: Any) -> AttemptList | None:
-    """Read C(login_attempts): the registered result of C(externalid_fact)."""
+def attempt_list(value: Any, field: str = "login_attempts") -> AttemptList | None:
+    """Read an option that takes the registered result of C(externalid_fact)."""
     if value is None:
         return None
-    field, way_out = "login_attempts", "Pass the registered result of homelab.identity_broker.externalid_fact as it is."
+    way_out = "Pass the registered result of homelab.identity_broker.externalid_fact as it is."
     if not isinstance(value, Mapping) or not isinstance(value.get("attempts"), list):
         raise InputError(field, "is not the result of externalid_fact", way_out)
     if not isinstance(value.get("complete"), bool):

@@ -68,30 +68,27 @@ def plan(
     report_missing: bool = False,
     purge: Purge | None = None,
     owners: Mapping[str, str] | None = None,
+    cross_check: AttemptList | None = None,
 ) -> Plan:
     """Decide what becomes of each wanted user. Raises PlanRefusedError with every problem found.
 
     C(login_attempts_of) names those who were asked to log in: nothing is written for anybody else, who counts for the
     law alone, and who lacks an ExternalId goes on waiting. C(report_missing) makes waiting a result instead of a problem.
-    C(owners) holds the identity provider's user names by ExternalId, where it was read.
+    C(owners) holds the identity provider's user names by ExternalId, where it was read; what it says of somebody new is
+    compared with C(cross_check) and C(login_attempts).
     """
     refuse_duplicates(desired)
     directory = Directory(situation)
     operations, problems = directory.operations(desired)
     problems += _claimed_twice(operations)
 
+    for seen in (cross_check, login_attempts) if owners else ():
+        problems += _contradictions(operations, seen, directory, desired, owners or {}) if seen else []
     asked = [op.wanted for op in operations if op.kind == "wait"]
     binding = None
     if login_attempts is not None and not problems:
         asked = [wanted for wanted in asked if _is_meant(wanted, login_attempts_of)]
-        taken = [*directory.external_ids(), *(wanted.external_id for wanted in desired if wanted.external_id)]
-        problems += [
-            problem
-            for op in operations
-            if op.kind == "create" and owners and op.wanted.external_id in owners
-            if (problem := contradiction(op.wanted, login_attempts, taken, owners))
-        ]
-        binding, problem = bind(asked, login_attempts, taken, owners)
+        binding, problem = bind(asked, login_attempts, _taken(directory, desired), owners)
         if problem:
             problems.append(problem)
         if binding:
@@ -171,6 +168,24 @@ def refuse_duplicates(desired: Sequence[DesiredUser]) -> None:
                 )
     if problems:
         raise PlanRefusedError(problems)
+
+
+def _taken(directory: Directory, desired: Sequence[DesiredUser]) -> list[str]:
+    """The ExternalIds that are somebody's, in the broker or in the task."""
+    return [*directory.external_ids(), *(wanted.external_id for wanted in desired if wanted.external_id)]
+
+
+def _contradictions(
+    operations: Sequence[Operation],
+    seen: AttemptList,
+    directory: Directory,
+    desired: Sequence[DesiredUser],
+    owners: Mapping[str, str],
+) -> list[str]:
+    """Where the log speaks against what the identity provider says of somebody new."""
+    taken = _taken(directory, desired)
+    new = [op.wanted for op in operations if op.kind == "create" and op.wanted.external_id in owners]
+    return [problem for wanted in new if (problem := contradiction(wanted, seen, taken, owners))]
 
 
 def _claimed_twice(operations: Sequence[Operation]) -> list[str]:

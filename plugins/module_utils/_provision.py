@@ -39,6 +39,7 @@ class Wanted:
     report_missing: bool = False
     owners: Mapping[str, str] | None = None
     """The identity provider's user names by ExternalId, where it was read."""
+    cross_check: AttemptList | None = None
     mirror: Mirror = field(default_factory=Mirror)
 
 
@@ -105,6 +106,7 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
             report_missing=wanted.report_missing,
             purge=purge,
             owners=wanted.owners,
+            cross_check=wanted.cross_check,
         )
 
     first = planned(work.situation(users))

@@ -135,9 +135,17 @@ options:
       - The registered result of M(homelab.identity_broker.pocket_id_user_info), as it is.
       - Whoever is in one of the groups that it was asked for is provisioned, besides O(users). Somebody whom O(users) names gets
         the ExternalId, and what else O(users) does not say, from it. An O(users[].external_id) that is another is an error.
-      - Together with O(login_attempts), the ExternalId that the broker saw is compared with it. A difference is an error, and
-        nothing is bound.
+      - Together with O(login_attempts) or O(cross_check), it is compared with the ExternalIds that the broker saw. A difference is
+        an error, and nothing is bound.
       - While a group has no members, O(purge) is refused.
+    type: dict
+    version_added: 0.2.0
+  cross_check:
+    description:
+      - The registered result of M(homelab.identity_broker.externalid_fact), as it is, to compare with what O(provider_users) says
+        of people who are to be created. Nothing is bound from it.
+      - When the broker refused an ExternalId that nobody has, and never saw the one that the provider tells, that is an error
+        before anything is written.
     type: dict
     version_added: 0.2.0
   incomplete_users:
@@ -469,6 +477,7 @@ def main() -> None:
             "login_attempts": {"type": "dict"},
             "login_attempts_of": {"type": "list", "elements": "str"},
             "provider_users": {"type": "dict"},
+            "cross_check": {"type": "dict"},
             "incomplete_users": {"type": "str", "default": "error", "choices": ["error", "accept"]},
             "coexist": {"type": "bool", "default": False},
             "missing_external_id": {"type": "str", "default": "error", "choices": ["error", "report"]},
@@ -504,6 +513,7 @@ def main() -> None:
             login_attempts_of=options["login_attempts_of"],
             report_missing=options["missing_external_id"] == "report",
             owners=provider.names if provider else None,
+            cross_check=attempt_list(options["cross_check"], "cross_check"),
             mirror=mirror_option(options["mirror_groups"]),
         )
         return result(provision(work, wanted, check_mode=module.check_mode), connection, work)

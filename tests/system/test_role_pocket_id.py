@@ -86,6 +86,20 @@ def test_pocket_id_is_not_asked(
     assert bakery.requests == []
 
 
+def test_the_log_is_compared(playbooks: Playbooks, bakery: PocketId, appliance: Appliance) -> None:
+    """The broker was told to take another claim: whoever Pocket ID knows comes with an address."""
+    appliance.login(sub="muffin@example.org")
+    wanted: Json = {"from_pocket_id": {"groups": [GROUP]}, "cross_check": True}
+    run = role(playbooks, bakery, **wanted)
+    assert run.own == ["pocket_id_user_info", "externalid_fact", "scim_users"]
+    assert "the broker saw is muffin@example.org" in run.failure.message
+    assert appliance.broker.users == []
+    appliance.log.reset()
+    appliance.login("muffin")
+    role(playbooks, bakery, **wanted).went_well()
+    assert set(external_ids(appliance)) == {"muffin", "crumpet"}
+
+
 def test_delete_asks_nobody(playbooks: Playbooks, bakery: PocketId, appliance: Appliance) -> None:
     role(playbooks, bakery, from_pocket_id={"groups": [GROUP]}).went_well()
     run = role(playbooks, bakery, from_pocket_id={"groups": [GROUP]}, delete=["muffin"]).went_well()

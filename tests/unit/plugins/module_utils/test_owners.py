@@ -57,6 +57,13 @@ def test_a_difference_stops_the_whole_plan() -> None:
     desired = in_order([wanted("muffin", "P-1"), wanted("tart", "T-1")])
     with pytest.raises(PlanRefusedError, match="the broker saw is N-1"):
         plan([], desired, login_attempts=found("N-1"), owners=OWNERS)
+    with pytest.raises(PlanRefusedError, match="the broker saw is N-1"):
+        plan([], desired, cross_check=found("N-1"), owners=OWNERS)
+    # A comparison binds nobody.
+    assert (
+        plan([], in_order([wanted("bagel")]), cross_check=found("N-1"), report_missing=True, owners=OWNERS).binding
+        is None
+    )
     made = plan([], desired, login_attempts=found("P-2", "P-1"), owners=OWNERS)
     assert [op.kind for op in made.operations] == ["create", "create"]
 
