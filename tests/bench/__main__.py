@@ -8,12 +8,13 @@ import argparse
 import sys
 from tempfile import TemporaryDirectory
 
-from . import big_log, people, roles
+from . import big_log, people, pocket_id, roles
 from .report import Report
 
 CHAPTERS = {
     "role": ("The role, against an empty play on the same machine", roles.measure),
     "people": (people.TITLE, people.measure),
+    "pocket_id": (pocket_id.TITLE, pocket_id.measure),
     "log": ("externalid_fact on a 1 GiB log, against: grep -i externalid | tail -5", big_log.measure),
 }
 
@@ -26,7 +27,7 @@ def main() -> int:
     if unknown := set(options.chapter) - CHAPTERS.keys():
         parser.error(f"no chapter {', '.join(sorted(unknown))}; there are {', '.join(CHAPTERS)}")
     if options.list:
-        print("\n".join(f"{name:<8} {title}" for name, (title, _measure) in CHAPTERS.items()))
+        print("\n".join(f"{name:<10} {title}" for name, (title, _measure) in CHAPTERS.items()))
         return 0
     report = Report()
     with TemporaryDirectory(dir=".cache", prefix="bench.") as folder:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What scim_users is measured against: the same requests and nothing else. Each runs as a process of its own.
+"""What the collection is measured against: the same requests and nothing else. Each runs as a process of its own.
 
 `python -m bench.loaders WHAT WISHES` prints the seconds that the requests took, without the start of the interpreter.
 """
@@ -26,8 +26,9 @@ CONTENT_TYPE = "application/scim+json"
 
 @dataclass(frozen=True)
 class Wishes:
-    scim_url: str
-    token: str
+    url: str
+    """Below which the resources are."""
+    headers: dict[str, str]
     ca_file: str
     bodies: str = ""
     """A file with one JSON body a line, to be created."""
@@ -39,11 +40,12 @@ class Wishes:
     def session(self) -> requests.Session:
         session = requests.Session()
         session.verify = self.ca_file
-        session.headers.update(self.headers())
+        session.headers.update(self.headers)
         return session
 
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"HZN {self.token}", "Content-Type": CONTENT_TYPE, "Accept": CONTENT_TYPE}
+
+def scim_headers(token: str) -> dict[str, str]:
+    return {"Authorization": f"HZN {token}", "Content-Type": CONTENT_TYPE, "Accept": CONTENT_TYPE}
 
 
 def list_users(wishes: Wishes) -> float:
@@ -52,8 +54,30 @@ def list_users(wishes: Wishes) -> float:
     with wishes.session() as session:
         start, total = 1, 1
         while start <= total:
-            page = _ok(session.get(f"{wishes.scim_url}/Users", params={"startIndex": start, "count": PAGE})).json()
+            page = _ok(session.get(f"{wishes.url}/Users", params={"startIndex": start, "count": PAGE})).json()
             start, total = start + len(page["Resources"]), page["totalResults"]
+    return time.perf_counter() - began
+
+
+def list_people(wishes: Wishes) -> float:
+    """Pocket ID's users: the first page, and the others side by side, with a kept-alive session a thread."""
+    own = threading.local()
+
+    def page(number: int) -> dict[str, Any]:
+        if not hasattr(own, "session"):
+            own.session = wishes.session()
+        query: dict[str, str | int] = {
+            "pagination[page]": number,
+            "pagination[limit]": PAGE,
+            "sort[column]": "username",
+        }
+        answer: dict[str, Any] = _ok(own.session.get(f"{wishes.url}/users", params=query)).json()
+        return answer
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _none in pool.map(page, range(2, page(1)["pagination"]["totalPages"] + 1)):
+            pass
     return time.perf_counter() - began
 
 
@@ -65,7 +89,7 @@ def create_users(wishes: Wishes) -> float:
     def send(user: dict[str, Any]) -> None:
         if not hasattr(own, "session"):
             own.session = wishes.session()
-        _ok(own.session.post(f"{wishes.scim_url}/Users", data=json.dumps(user)))
+        _ok(own.session.post(f"{wishes.url}/Users", data=json.dumps(user)))
 
     began = time.perf_counter()
     with ThreadPoolExecutor(THREADS) as pool:
@@ -76,7 +100,7 @@ def create_users(wishes: Wishes) -> float:
 
 def create_users_with_curl(wishes: Wishes) -> float:
     """As the manual method does: a process and a connection a user."""
-    header = "\n".join(f"{name}: {value}" for name, value in wishes.headers().items())
+    header = "\n".join(f"{name}: {value}" for name, value in wishes.headers.items())
     file = Path(f"{wishes.bodies}.headers")
     file.touch(mode=0o600)
     file.write_text(header)
@@ -94,7 +118,7 @@ def create_users_with_curl(wishes: Wishes) -> float:
     users = Path(wishes.bodies).read_text().splitlines()
     began = time.perf_counter()
     for user in users:
-        subprocess.run([*command, "--data", user, f"{wishes.scim_url}/Users"], check=True)
+        subprocess.run([*command, "--data", user, f"{wishes.url}/Users"], check=True)
     return time.perf_counter() - began
 
 
@@ -103,7 +127,7 @@ def _ok(answer: requests.Response) -> requests.Response:
     return answer
 
 
-WAYS = {"list": list_users, "create": create_users, "curl": create_users_with_curl}
+WAYS = {"list": list_users, "people": list_people, "create": create_users, "curl": create_users_with_curl}
 
 if __name__ == "__main__":
     way, file = sys.argv[1:]

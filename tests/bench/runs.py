@@ -21,7 +21,7 @@ import requests
 from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import desired_users
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import document_for_creation
 
-from .loaders import PAGE, Wishes
+from .loaders import PAGE, Wishes, scim_headers
 from .plays import DOMAIN, ROOT
 
 MODULE = "ansible_collections.homelab.identity_broker.plugins.modules.scim_users"
@@ -150,7 +150,12 @@ class Stage:
         wanted = desired_users(users, {"domain": DOMAIN}, None)
         bodies.write_text("".join(f"{json.dumps(document_for_creation(each))}\n" for each in wanted))
         minted = self._control("POST", "mint", {})
-        wishes = Wishes(minted["scim_url"], minted["token"], self._about["ca_file"], str(bodies))
+        return self.load(
+            way, Wishes(minted["scim_url"], scim_headers(minted["token"]), self._about["ca_file"], str(bodies))
+        )
+
+    def load(self, way: str, wishes: Wishes) -> float:
+        """As C(bare), for whatever is wished."""
         wishes.write(self._folder / "wishes.json")
         output = self._folder / "seconds.txt"
         process, _began = self._start(["bench.loaders", way, str(self._folder / "wishes.json")], output)
