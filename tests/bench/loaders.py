@@ -70,6 +70,7 @@ def list_people(wishes: Wishes) -> float:
             "pagination[page]": number,
             "pagination[limit]": PAGE,
             "sort[column]": "username",
+            "sort[direction]": "asc",
         }
         answer: dict[str, Any] = _ok(own.session.get(f"{wishes.url}/users", params=query)).json()
         return answer
