@@ -35,7 +35,8 @@ from ._journal import Journal
 from ._plan import Plan, plan_again
 from ._recreation import Recreation
 from ._scim import ScimClient
-from ._users import GroupReference, User, folded
+from ._texts import folded
+from ._users import GroupReference, User
 from ._verification import Listing, touched, verdict
 from ._write_user import UserWriter
 

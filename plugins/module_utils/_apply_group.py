@@ -21,7 +21,8 @@ from ._errors import (
 from ._group_plan import GroupPlan, plan_group
 from ._groups import DesiredGroup, Group, Principals, desired_group, group_from_scim, member_entries
 from ._scim import ScimClient
-from ._users import User, folded, same_name, users_from_scim
+from ._texts import folded, same_name
+from ._users import User, users_from_scim
 
 NO_PATCH = (405, 501)
 MAYBE_NO_PATCH = (400, 404)

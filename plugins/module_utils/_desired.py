@@ -12,7 +12,8 @@ from typing import Any
 from ._candidates import AttemptList, networks
 from ._errors import InputError
 from ._federation_log import attempt_from_result
-from ._users import TEXT_ATTRIBUTES, DesiredUser, same_name
+from ._texts import required_text, same_name
+from ._users import TEXT_ATTRIBUTES, DesiredUser
 
 
 def desired_users(
@@ -45,7 +46,7 @@ def desired_user(
     options: Mapping[str, Any], provider_domains: Sequence[str] | None, position: int = 0, field: str = ""
 ) -> DesiredUser:
     """Read the options of one user. Raises InputError."""
-    asked_as = _text(f"{field}username", options.get("username"))
+    asked_as = required_text(f"{field}username", options.get("username"))
     username, domain = _identity(field, asked_as, options.get("domain") or None)
     login_from = tuple(options.get("login_from") or ())
     try:
@@ -63,17 +64,12 @@ def desired_user(
         username_format=options.get("username_format") or "qualified",
         wire_form=options.get("wire_form") or "both",
         login_from=login_from,
-        groups=tuple(_text(f"{field}groups", name) for name in options.get("groups") or ()),
+        groups=tuple(required_text(f"{field}groups", name) for name in options.get("groups") or ()),
         asked_as=asked_as,
         position=position,
         **{name: options.get(name) for name in TEXT_ATTRIBUTES},
     )
     return wanted if provider_domains is None else _in_domain(wanted, provider_domains, field)
-
-
-def text_option(field: str, value: Any) -> str | None:
-    """An optional string that YAML must not have rewritten."""
-    return None if value is None else _text(field, value)
 
 
 def attempt_list(value: Any, field: str = "login_attempts") -> AttemptList | None:
@@ -100,7 +96,7 @@ def _said(item: Mapping[str, Any]) -> dict[str, Any]:
 def _external_id(field: str, value: Any) -> str | None:
     if value is None:
         return None
-    external_id = _text(f"{field}external_id", value)
+    external_id = required_text(f"{field}external_id", value)
     if external_id != external_id.strip():
         raise InputError(f"{field}external_id", "has white space around it", "Remove it; ExternalIds compare exactly.")
     return external_id
@@ -143,18 +139,3 @@ def _in_domain(wanted: DesiredUser, known: Sequence[str], field: str) -> Desired
             f"vCenter knows {', '.join(known)}. Users of other domains are never touched.",
         )
     return wanted
-
-
-def _text(field: str, value: Any) -> str:
-    if value is not None and not isinstance(value, str):
-        raise InputError(
-            field,
-            f"is {value!r} ({type(value).__name__}) and not a string",
-            'Quote it, as in "0123": YAML rewrites bare numbers.',
-        )
-    if not value:
-        raise InputError(field, "is empty", "Give it a value.")
-    text = str(value)  # Ansible's tagged strings become plain ones.
-    if not text.isprintable():
-        raise InputError(field, f"{text!a} holds characters that cannot be printed", "Remove them.")
-    return text

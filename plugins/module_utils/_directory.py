@@ -15,17 +15,8 @@ from dataclasses import dataclass, replace
 from ._groups import ALL_USERS
 from ._identities import Identities
 from ._recreation import Recreation
-from ._users import (
-    MUTABLE_ATTRIBUTES,
-    DesiredUser,
-    GroupReference,
-    User,
-    differences,
-    folded,
-    predicted,
-    renamed,
-    same_name,
-)
+from ._texts import folded, same_name
+from ._users import MUTABLE_ATTRIBUTES, DesiredUser, GroupReference, User, differences, predicted, renamed
 
 CHANGING = ("delete", "rename", "recreate", "update", "create")
 """The operations that write, in the order in which they are carried out: names and ids are freed first."""

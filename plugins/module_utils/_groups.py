@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._desired import desired_user, text_option
+from ._desired import desired_user
 from ._errors import InputError, PlanRefusedError, some_of
 from ._identities import Identities
-from ._users import DesiredUser, User, folded, qualified, same_name
+from ._texts import folded, same_name, text_option
+from ._users import DesiredUser, User, qualified
 
 GROUP_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group"
 

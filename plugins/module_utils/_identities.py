@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ._users import DesiredUser, User, folded
+from ._texts import folded
+from ._users import DesiredUser, User
 
 
 class Identities:

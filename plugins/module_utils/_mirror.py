@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from ._errors import InputError
 from ._groups import ALL_USERS, DesiredGroup
 from ._plan import Plan
-from ._users import DesiredUser, User, folded
+from ._texts import folded
+from ._users import DesiredUser, User
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ._errors import IdentityBrokerError, InputError, some_of
 from ._pocket_id_answers import STATIC_KEY_USER, Person, UserGroup
-from ._users import folded, same_name
+from ._texts import folded, same_name
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from ._candidates import AttemptList, Binding, bind, contradiction
 from ._directory import CHANGING, Directory, Operation, Situation, creation
 from ._errors import PlanRefusedError
 from ._purge import Purge, unwanted
-from ._users import DesiredUser, User, folded, predicted, qualified, same_name
+from ._texts import folded, same_name
+from ._users import DesiredUser, User, predicted, qualified
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ._errors import InputError, PlanRefusedError, some_of
-from ._users import folded
+from ._texts import folded
 
 FIELD = "provider_users"
 NEEDED = {"email": "e-mail address", "family_name": "last name"}

@@ -20,7 +20,8 @@ from ._mirror import Mirror, expected_users
 from ._plan import Plan, plan, refuse_duplicates
 from ._purge import Purge
 from ._recreation import Recreation
-from ._users import DesiredUser, GroupReference, folded
+from ._texts import folded
+from ._users import DesiredUser, GroupReference
 
 Domains: TypeAlias = "Sequence[str] | None"
 

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ._errors import InputError, some_of
-from ._users import DesiredUser, User, same_name
+from ._texts import same_name
+from ._users import DesiredUser, User
 
 PURGE_ACTIONS = ("delete", "deactivate")
 _LIMIT = re.compile(r"(\d{1,9})(%?)", re.ASCII)

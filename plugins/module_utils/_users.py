@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from ._texts import same_name
+
 CORE_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 WS1B_SCHEMA = "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User"
 MFA_SCHEMA = "urn:scim:schemas:extension:workspace:mfa:1.0"
@@ -113,19 +115,6 @@ class DesiredUser:
         """The changeable attributes that the task named."""
         named = {name: getattr(self, name) for name in MUTABLE_ATTRIBUTES}
         return {name: value for name, value in named.items() if value is not None}
-
-
-def folded(name: str) -> str:
-    """What two spellings of a user name or domain have in common.
-
-    Not casefold(), which also makes strauss of strau\u00df, another person's name.
-    """
-    return name.lower()
-
-
-def same_name(left: str, right: str) -> bool:
-    """User names and domains compare without case; ExternalIds never do."""
-    return folded(left) == folded(right)
 
 
 def qualified(username: str, domain: str) -> str:

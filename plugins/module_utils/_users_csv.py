@@ -29,7 +29,8 @@ from ._csv_text import (
 )
 from ._desired import desired_user
 from ._errors import InputError
-from ._users import TEXT_ATTRIBUTES, USERNAME_FORMATS, WIRE_FORMS, folded, same_name
+from ._texts import folded, same_name
+from ._users import TEXT_ATTRIBUTES, USERNAME_FORMATS, WIRE_FORMS
 
 CLEAR = "<clear>"
 LISTS = ("groups", "login_from")

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._directory import Operation
-from ._users import User, differences, folded, returned_domain, unkept, users_from_scim
+from ._texts import folded
+from ._users import User, differences, returned_domain, unkept, users_from_scim
 
 Document = Mapping[str, Any]
 

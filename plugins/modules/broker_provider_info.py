@@ -71,22 +71,23 @@ provider_id:
 
 from typing import Any
 
-from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, vcenter_spec
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._vcenter import narrowed
 
 
 def main() -> None:
-    module = _module.make_module(_module.vcenter_spec(), {"provider_id": {"type": "str"}, "name": {"type": "str"}})
+    module = make_module(vcenter_spec(), {"provider_id": {"type": "str"}, "name": {"type": "str"}})
 
-    def read(connection: _module.Connection) -> dict[str, Any]:
-        found = narrowed(connection.vcenter.providers(), module.params["provider_id"], module.params["name"])
+    def read(session: BrokerSession) -> dict[str, Any]:
+        found = narrowed(session.vcenter.providers(), module.params["provider_id"], module.params["name"])
         return {
             "changed": False,
             "providers": [{"id": p.id, "name": p.name, "domains": list(p.domains)} for p in found],
             "provider_id": found[0].id if len(found) == 1 else None,
         }
 
-    _module.run(module, read)
+    run(BrokerSession, module, read)
 
 
 if __name__ == "__main__":

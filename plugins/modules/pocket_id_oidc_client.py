@@ -152,18 +152,22 @@ requests:
 
 from typing import Any
 
-from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
 from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_oidc_client import ensure_client
-from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import text_option
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._oidc_client_plan import (
     DesiredClient,
     callback_urls,
 )
+from ansible_collections.homelab.identity_broker.plugins.module_utils._pocket_id_session import (
+    PocketIdSession,
+    pocket_id_spec,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._texts import text_option
 
 
 def main() -> None:
-    module = _module.make_module(
-        _module.pocket_id_spec(),
+    module = make_module(
+        pocket_id_spec(),
         {
             "name": {"type": "str", "default": "vCenter"},
             "client_id": {"type": "str"},
@@ -176,7 +180,7 @@ def main() -> None:
     )
     options = module.params
 
-    def ensure(connection: _module.PocketIdConnection) -> dict[str, Any]:
+    def ensure(session: PocketIdSession) -> dict[str, Any]:
         groups = options["allowed_groups"]
         wanted = DesiredClient(
             name=text_option("name", options["name"]) or "",
@@ -186,9 +190,9 @@ def main() -> None:
             state=options["state"],
         )
         outcome = ensure_client(
-            connection.pocket_id, wanted, rotate=options["rotate_secret"], check_mode=module.check_mode
+            session.pocket_id, wanted, rotate=options["rotate_secret"], check_mode=module.check_mode
         )
-        connection.released = outcome.secret
+        session.released = outcome.secret
         return {
             "changed": outcome.changed,
             "failed": bool(outcome.error),
@@ -197,11 +201,11 @@ def main() -> None:
             "secret": outcome.secret,
             "operation": outcome.plan.operation,
             "rotated": outcome.plan.rotates and outcome.plan.operation != "create",
-            "requests": connection.requests(),
+            "requests": session.requests(),
             "diff": outcome.plan.diff(),
         }
 
-    _module.run_with(_module.PocketIdConnection, module, ensure)
+    run(PocketIdSession, module, ensure)
 
 
 if __name__ == "__main__":

@@ -177,21 +177,25 @@ requests:
 
 from typing import Any
 
-from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
-from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import text_option
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._people import Criteria, row, selected
+from ansible_collections.homelab.identity_broker.plugins.module_utils._pocket_id_session import (
+    PocketIdSession,
+    pocket_id_spec,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._read_people import (
     read_people,
     scim_pushes,
     verify_subjects,
 )
+from ansible_collections.homelab.identity_broker.plugins.module_utils._texts import text_option
 
 
 def main() -> None:
     names: dict[str, Any] = {"type": "list", "elements": "str"}
-    module = _module.make_module(
-        _module.pocket_id_spec(),
+    module = make_module(
+        pocket_id_spec(),
         {
             "username": {"type": "list", "elements": "raw"},
             "email": names,
@@ -203,8 +207,8 @@ def main() -> None:
     )
     options = module.params
 
-    def read(connection: _module.PocketIdConnection) -> dict[str, Any]:
-        pocket_id, client_id = connection.pocket_id, options["client_id"]
+    def read(session: PocketIdSession) -> dict[str, Any]:
+        pocket_id, client_id = session.pocket_id, options["client_id"]
         if options["verify_sub"] and not client_id:
             raise InputError("client_id", "is not given, and verify_sub needs it", "Give the client that vCenter uses.")
         usernames = [text_option(f"username[{n}]", name) or "" for n, name in enumerate(options["username"] or ())]
@@ -214,7 +218,7 @@ def main() -> None:
             tuple(options["group"] or ()),
             tuple(options["mirror_groups"]),
         )
-        people = read_people(pocket_id, criteria, client_id, connection.http.pause)
+        people = read_people(pocket_id, criteria, client_id, session.http.pause)
         users = selected(people, criteria)
         if options["verify_sub"]:
             verify_subjects(pocket_id, client_id, users)
@@ -238,10 +242,10 @@ def main() -> None:
                 if person.external_id not in chosen
             ],
             "scim_pushes": scim_pushes(pocket_id),
-            "requests": connection.requests(),
+            "requests": session.requests(),
         }
 
-    _module.run_with(_module.PocketIdConnection, module, read)
+    run(PocketIdSession, module, read)
 
 
 if __name__ == "__main__":

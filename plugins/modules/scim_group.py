@@ -156,15 +156,20 @@ requests:
 
 from typing import Any
 
-from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
 from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_group import ensure_group
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import (
+    BrokerSession,
+    scim_spec,
+    vcenter_spec,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._groups import MEMBERS_STATES, result
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 
 
 def main() -> None:
-    module = _module.make_module(
-        _module.vcenter_spec(),
-        _module.scim_spec(),
+    module = make_module(
+        vcenter_spec(),
+        scim_spec(),
         {
             "display_name": {"type": "raw", "required": True},
             "members": {"type": "list", "elements": "raw"},
@@ -175,11 +180,11 @@ def main() -> None:
         },
     )
 
-    def ensure(connection: _module.Connection) -> dict[str, Any]:
-        access = connection.scim_access(changes_state=True)
+    def ensure(session: BrokerSession) -> dict[str, Any]:
+        access = session.scim_access(changes_state=True)
         outcome = ensure_group(access, module.params, check_mode=module.check_mode)
         if outcome.plan.operation == "delete":
-            connection.warnings.append(
+            session.warnings.append(
                 f"Whether vCenter gives permissions to the group {outcome.plan.wanted.display_name} cannot be told from "
                 "here. Look for them in Administration, Global Permissions."
             )
@@ -189,13 +194,13 @@ def main() -> None:
             **({"msg": outcome.error} if outcome.error else {}),
             "group": result(outcome.group, outcome.principals) if outcome.group else None,
             "operation": outcome.plan.operation,
-            "minted": connection.minted,
+            "minted": session.minted,
             "unverified": list(outcome.unverified),
-            "requests": connection.requests(),
+            "requests": session.requests(),
             "diff": outcome.plan.diff(outcome.principals),
         }
 
-    _module.run(module, ensure)
+    run(BrokerSession, module, ensure)
 
 
 if __name__ == "__main__":

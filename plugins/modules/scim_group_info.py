@@ -87,25 +87,30 @@ unverified:
 
 from typing import Any
 
-from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
 from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_group import read_groups
-from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import text_option
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import (
+    BrokerSession,
+    scim_spec,
+    vcenter_spec,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._groups import result
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
+from ansible_collections.homelab.identity_broker.plugins.module_utils._texts import text_option
 
 
 def main() -> None:
-    module = _module.make_module(_module.vcenter_spec(), _module.scim_spec(), {"display_name": {"type": "raw"}})
+    module = make_module(vcenter_spec(), scim_spec(), {"display_name": {"type": "raw"}})
 
-    def read(connection: _module.Connection) -> dict[str, Any]:
+    def read(session: BrokerSession) -> dict[str, Any]:
         name = text_option("display_name", module.params["display_name"])
-        groups, principals = read_groups(connection.scim_access(changes_state=False), name)
+        groups, principals = read_groups(session.scim_access(changes_state=False), name)
         return {
             "changed": False,
             "groups": [result(group, principals) for group in groups],
             "unverified": [group.display_name for group in groups if group.members is None],
         }
 
-    _module.run(module, read)
+    run(BrokerSession, module, read)
 
 
 if __name__ == "__main__":

@@ -152,21 +152,26 @@ unverified:
 
 from typing import Any
 
-from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import (
+    BrokerSession,
+    journal_spec,
+    prefixed_vcenter_spec,
+    scim_spec,
+    user_spec,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import desired_user
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._provision import Wanted, provision
 
 
 def main() -> None:
-    module = _module.make_module(
-        _module.prefixed_vcenter_spec(), _module.scim_spec(), _module.journal_spec(), _module.user_spec()
-    )
+    module = make_module(prefixed_vcenter_spec(), scim_spec(), journal_spec(), user_spec())
 
-    def ensure(connection: _module.Connection) -> dict[str, Any]:
-        work = connection.work()
+    def ensure(session: BrokerSession) -> dict[str, Any]:
+        work = session.work()
         wanted = Wanted(lambda domains: [desired_user(module.params, domains)])
         done = provision(work, wanted, check_mode=module.check_mode)
-        told = connection.told(done, work)
+        told = session.told(done, work)
         outcome = done.outcomes[0]
         return {
             "changed": done.changed,
@@ -174,12 +179,12 @@ def main() -> None:
             **({"msg": told.get("msg") or outcome.error} if outcome.error else {}),
             "user": outcome.user.result() if outcome.user else None,
             "operation": outcome.operation.kind,
-            "minted": connection.minted,
+            "minted": session.minted,
             "unverified": list(outcome.unverified),
             "diff": done.plan.diff(),
         }
 
-    _module.run(module, ensure)
+    run(BrokerSession, module, ensure)
 
 
 if __name__ == "__main__":

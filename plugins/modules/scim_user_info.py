@@ -103,30 +103,35 @@ users:
 
 from typing import Any
 
-from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
 from ansible_collections.homelab.identity_broker.plugins.module_utils._access import read_users
-from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import text_option
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import (
+    BrokerSession,
+    prefixed_vcenter_spec,
+    scim_spec,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import find
+from ansible_collections.homelab.identity_broker.plugins.module_utils._texts import text_option
 
 
 def main() -> None:
-    module = _module.make_module(
-        _module.prefixed_vcenter_spec(),
-        _module.scim_spec(),
+    module = make_module(
+        prefixed_vcenter_spec(),
+        scim_spec(),
         {"username": {"type": "raw"}, "external_id": {"type": "raw"}, "domain": {"type": "str"}},
     )
 
-    def read(connection: _module.Connection) -> dict[str, Any]:
+    def read(session: BrokerSession) -> dict[str, Any]:
         username = text_option("username", module.params["username"])
         external_id = text_option("external_id", module.params["external_id"])
-        _documents, users, _domains = read_users(connection.scim_access(changes_state=False), domain_needed=False)
+        _documents, users, _domains = read_users(session.scim_access(changes_state=False), domain_needed=False)
         found = find(users, username, module.params["domain"], external_id)
         return {
             "changed": False,
             "users": [user.result() for user in sorted(found, key=lambda user: (user.username.casefold(), user.id))],
         }
 
-    _module.run(module, read)
+    run(BrokerSession, module, read)
 
 
 if __name__ == "__main__":

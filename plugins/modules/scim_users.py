@@ -425,8 +425,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
 from ansible_collections.homelab.identity_broker.plugins.module_utils._apply import Work
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import (
+    BrokerSession,
+    journal_spec,
+    scim_spec,
+    user_spec,
+    vcenter_spec,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._candidates import Binding
 from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import (
     attempt_list,
@@ -435,6 +441,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._desired i
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._directory import CHANGING
 from ansible_collections.homelab.identity_broker.plugins.module_utils._mirror import mirror_option
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._provider_users import (
     completed,
     provider_users,
@@ -459,12 +466,12 @@ DEFAULTS = ("domain", "username_format", "wire_form", "recreate", "rename")
 
 
 def main() -> None:
-    item = _module.user_spec()
+    item = user_spec()
     groups: dict[str, Any] = {"type": "list", "elements": "str"}
-    module = _module.make_module(
-        _module.vcenter_spec(),
-        _module.scim_spec(),
-        _module.journal_spec(),
+    module = make_module(
+        vcenter_spec(),
+        scim_spec(),
+        journal_spec(),
         {name: item[name] for name in DEFAULTS},
         {
             "users": {
@@ -495,16 +502,16 @@ def main() -> None:
             return None
         return purge_option(options["domain"], options["max_deletes"], options["purge_action"], desired, domains)
 
-    def ensure(connection: _module.Connection) -> dict[str, Any]:
+    def ensure(session: BrokerSession) -> dict[str, Any]:
         provider = provider_users(options["provider_users"])
         items = options["users"] or []
         if provider:
             if not options["coexist"]:
-                refuse_coexistence(provider, connection.broker_hosts)
+                refuse_coexistence(provider, session.broker_hosts)
             if options["purge"]:
                 refuse_purge(provider)
             items = completed(items, provider, incomplete_allowed=options["incomplete_users"] == "accept")
-        work = connection.work()
+        work = session.work()
         as_written = desired_users(items, {name: options[name] for name in (*DEFAULTS, "groups")}, None)
         wanted = Wanted(
             lambda domains: in_domains(as_written, domains),
@@ -516,9 +523,9 @@ def main() -> None:
             cross_check=attempt_list(options["cross_check"], "cross_check"),
             mirror=mirror_option(options["mirror_groups"]),
         )
-        return result(provision(work, wanted, check_mode=module.check_mode), connection, work)
+        return result(provision(work, wanted, check_mode=module.check_mode), session, work)
 
-    def result(done: Provisioned, connection: _module.Connection, work: Work) -> dict[str, Any]:
+    def result(done: Provisioned, session: BrokerSession, work: Work) -> dict[str, Any]:
         counts = Counter("error" if outcome.error else outcome.operation.kind for outcome in done.outcomes)
         return {
             "changed": done.changed,
@@ -547,13 +554,13 @@ def main() -> None:
             ],
             "binding": shown(done.plan.binding),
             "counts": {kind: counts[kind] for kind in (*CHANGING, "none", "wait", "error")},
-            "requests": connection.requests(),
-            "minted": connection.minted,
+            "requests": session.requests(),
+            "minted": session.minted,
             "diff": done.diff(),
-            **connection.told(done, work),
+            **session.told(done, work),
         }
 
-    _module.run(module, ensure)
+    run(BrokerSession, module, ensure)
 
 
 def shown(binding: Binding | None) -> dict[str, Any] | None:

@@ -101,8 +101,9 @@ provider_id:
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ansible_collections.homelab.identity_broker.plugins.module_utils import _module
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_answers import SyncToken, token_expiry
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, vcenter_spec
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._scim import (
     SchemeChoice,
     ScimClient,
@@ -116,19 +117,19 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._token_fil
 from ansible_collections.homelab.identity_broker.plugins.module_utils._vcenter import chosen_provider
 
 
-def stands(connection: _module.Connection, kept: SyncToken, scheme: str, renew_before: int) -> bool:
+def stands(session: BrokerSession, kept: SyncToken, scheme: str, renew_before: int) -> bool:
     """Whether the token is accepted and lives long enough."""
     expiry = token_expiry(kept.token)
     if expiry is not None and expiry <= datetime.now(UTC) + timedelta(seconds=renew_before):
-        connection.http.hide(kept.token)
+        session.http.hide(kept.token)
         return False
-    url = kept.scim_url or connection.vcenter.scim_url
-    return ScimClient(connection.http, url, kept.token, SchemeChoice(scheme)).is_accepted()
+    url = kept.scim_url or session.vcenter.scim_url
+    return ScimClient(session.http, url, kept.token, SchemeChoice(scheme)).is_accepted()
 
 
 def main() -> None:
-    module = _module.make_module(
-        _module.vcenter_spec(),
+    module = make_module(
+        vcenter_spec(),
         {
             "current_token": {"type": "str", "no_log": True},
             "token_file": {"type": "path", "no_log": False},
@@ -140,38 +141,38 @@ def main() -> None:
     )
     options = module.params
 
-    def ensure(connection: _module.Connection) -> dict[str, Any]:
-        vcenter, path = connection.vcenter, options["token_file"]
+    def ensure(session: BrokerSession) -> dict[str, Any]:
+        vcenter, path = session.vcenter, options["token_file"]
         provider = chosen_provider(vcenter.providers(), options["provider_id"], None, vcenter.hostname)
         given = SyncToken(options["current_token"], None) if options["current_token"] else None
         kept = given or (read_token_file(path) if path else None)
-        if kept and not options["force"] and stands(connection, kept, options["auth_scheme"], options["renew_before"]):
-            return result(connection, kept, provider.id, changed=False, before=kept)
+        if kept and not options["force"] and stands(session, kept, options["auth_scheme"], options["renew_before"]):
+            return result(session, kept, provider.id, changed=False, before=kept)
         if path:
             check_token_file(path)
         if module.check_mode:
-            return result(connection, None, provider.id, changed=True, before=kept)
+            return result(session, None, provider.id, changed=True, before=kept)
         minted = vcenter.mint_sync_token(provider.id)
         url = trusted_scim_url(minted.scim_url, vcenter.hostname) if minted.scim_url else None
         token = SyncToken(minted.token, url)
         if path:
             write_token_file(path, token)
-        return result(connection, token, provider.id, changed=True, before=kept)
+        return result(session, token, provider.id, changed=True, before=kept)
 
     def result(
-        connection: _module.Connection,
+        session: BrokerSession,
         token: SyncToken | None,
         provider_id: str,
         *,
         changed: bool,
         before: SyncToken | None,
     ) -> dict[str, Any]:
-        connection.released = token.token if token else None
+        session.released = token.token if token else None
         standing = f"ends at {shown(before)}" if before else "none known"
         return {
             "changed": changed,
             "token": token.token if token else None,
-            "scim_url": (token and token.scim_url) or connection.vcenter.scim_url,
+            "scim_url": (token and token.scim_url) or session.vcenter.scim_url,
             "expires_at": shown(token),
             "provider_id": provider_id,
             "diff": {
@@ -180,7 +181,7 @@ def main() -> None:
             },
         }
 
-    _module.run(module, ensure)
+    run(BrokerSession, module, ensure)
 
 
 def shown(token: SyncToken | None) -> str | None:

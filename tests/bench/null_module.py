@@ -21,5 +21,5 @@ if __name__ == "__main__":
     began = time.perf_counter()
     result = json.loads(Path(os.environ["RESULT"]).read_text())
     print(time.perf_counter() - began, file=sys.stderr)
-    _module.run = lambda module, _work: _module._leave(module, None, result)
+    scim_users.run = lambda _session, module, _work: _module._leave(module, None, result)
     scim_users.main()

@@ -14,9 +14,9 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._desired i
     desired_user,
     desired_users,
     in_domains,
-    text_option,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
+from ansible_collections.homelab.identity_broker.plugins.module_utils._texts import text_option
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import DesiredUser
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_text import Login
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.worlds import LAB, OTHER

@@ -16,7 +16,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._provider_
     provider_users,
     refuse_coexistence,
 )
-from ansible_collections.homelab.identity_broker.plugins.module_utils._users import folded
+from ansible_collections.homelab.identity_broker.plugins.module_utils._texts import folded
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,0 +1,169 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a module of vCenter's Identity Broker takes, and what it works with. PRIVATE to this collection."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback
+
+from ._access import AccessOptions, ScimAccess
+from ._apply import Work
+from ._errors import InputError
+from ._http import VCENTER_ADVICE
+from ._journal import DEFAULT as JOURNAL
+from ._journal import Journal
+from ._module import Session, Spec
+from ._provision import Provisioned
+from ._summary import group_summary, interruption, summary
+from ._users import USERNAME_FORMATS, WIRE_FORMS
+from ._vcenter import VcenterClient
+
+MOST_THREADS = 64
+
+
+def vcenter_spec() -> Spec:
+    """The options of the C(vcenter) fragment."""
+    return {
+        "hostname": {"type": "str", "fallback": (env_fallback, ["VMWARE_HOST"])},
+        "port": {"type": "int", "default": 443, "fallback": (env_fallback, ["VMWARE_PORT"])},
+        "username": {"type": "str", "fallback": (env_fallback, ["VMWARE_USER"])},
+        "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["VMWARE_PASSWORD"])},
+        "validate_certs": {"type": "bool", "default": True, "fallback": (env_fallback, ["VMWARE_VALIDATE_CERTS"])},
+        "ca_path": {"type": "path", "fallback": (env_fallback, ["VMWARE_CA_PATH"])},
+        "timeout": {"type": "float", "default": 30.0},
+        "tenant": {"type": "str", "default": "customer"},
+    }
+
+
+def prefixed_vcenter_spec() -> Spec:
+    """The same for modules whose own option is called C(username)."""
+    spec = vcenter_spec()
+    spec["vcenter_username"] = spec.pop("username")
+    spec["vcenter_password"] = {**spec.pop("password"), "aliases": ["password"]}
+    return spec
+
+
+def scim_spec() -> Spec:
+    """The options of the C(scim) fragment."""
+    return {
+        "token": {"type": "str", "no_log": True},
+        "scim_url": {"type": "str"},
+        "token_file": {"type": "path", "no_log": False},
+        "auth_scheme": {"type": "str", "default": "auto", "choices": ["auto", "hzn", "bearer"]},
+        "mint_token": {"type": "bool", "no_log": False},
+        "check_mode_mint": {"type": "bool", "default": False},
+        "provider_id": {"type": "str"},
+    }
+
+
+def user_spec() -> Spec:
+    """The options that describe one user; in a list their defaults come from the module's own options."""
+    return {
+        "username": {"type": "raw", "required": True},
+        "domain": {"type": "str"},
+        "external_id": {"type": "raw"},
+        "given_name": {"type": "str"},
+        "family_name": {"type": "str"},
+        "display_name": {"type": "str"},
+        "email": {"type": "str"},
+        "active": {"type": "bool"},
+        "state": {"type": "str", "choices": ["present", "absent"]},
+        "recreate": {"type": "bool"},
+        "rename": {"type": "bool"},
+        "username_format": {"type": "str", "choices": list(USERNAME_FORMATS)},
+        "wire_form": {"type": "str", "choices": list(WIRE_FORMS)},
+    }
+
+
+def journal_spec() -> Spec:
+    """The option of modules that may create a user anew."""
+    return {"journal_path": {"type": "path", "default": JOURNAL}}
+
+
+class BrokerSession(Session):
+    """The HTTPS session, vCenter where it is given, and SCIM by the token law."""
+
+    def __init__(self, module: AnsibleModule, stack: ExitStack) -> None:
+        options = module.params
+        if "\n" in (options["hostname"] or "") or "/" in (options["hostname"] or ""):
+            raise InputError("hostname", f"{options['hostname']!r} is no host name", "Give the name alone, no URL.")
+        concurrency = 1 if options.get("concurrency") is None else options["concurrency"]
+        if not 1 <= concurrency <= MOST_THREADS:
+            raise InputError("concurrency", f"{concurrency} is not between 1 and {MOST_THREADS}", "The default is 8.")
+        super().__init__(module, stack, concurrency=concurrency, advice=VCENTER_ADVICE)
+        self._vcenter: VcenterClient | None = None
+        if options["hostname"] and not (options.get("token") and options.get("scim_url")):
+            prefix = "vcenter_" if "vcenter_username" in options else ""
+            login = {name: options[f"{prefix}{name}"] or "" for name in ("username", "password")}
+            for name, variable in (("username", "VMWARE_USER"), ("password", "VMWARE_PASSWORD")):
+                if not login[name] and not options.get("token_file") and not options.get("token"):
+                    raise InputError(f"{prefix}{name}", "is not given", f"Give it, or set {variable}.")
+            self._vcenter = stack.enter_context(
+                VcenterClient(
+                    self.http, hostname=options["hostname"], port=options["port"], tenant=options["tenant"], **login
+                )
+            )
+        self._access: ScimAccess | None = None
+
+    @property
+    def vcenter(self) -> VcenterClient:
+        """The vCenter that was named. Raises InputError where none was."""
+        if self._vcenter is None:
+            raise InputError("hostname", "is not given", "Give hostname, or set VMWARE_HOST.")
+        return self._vcenter
+
+    @property
+    def broker_hosts(self) -> set[str]:
+        """The names under which the task reaches the broker."""
+        options = self._module.params
+        return {host for host in (options["hostname"], urlsplit(options["scim_url"] or "").hostname) if host}
+
+    def scim_access(self, *, changes_state: bool) -> ScimAccess:
+        """SCIM by the token law."""
+        names = AccessOptions.__dataclass_fields__
+        options = AccessOptions(**{name: self._module.params[name] for name in names})
+        if options.token:
+            self.http.hide(options.token)
+        self._access = ScimAccess(
+            self.http, self._vcenter, options, changes_state=changes_state, check_mode=self._module.check_mode
+        )
+        return self._access
+
+    def work(self) -> Work:
+        """What users are read, planned and written with."""
+        return Work(self.http, self.scim_access(changes_state=True), Journal(self._module.params["journal_path"]))
+
+    def told(self, done: Provisioned, work: Work) -> dict[str, Any]:
+        """What modules return of a provisioning for people, and where somebody broke it off, what was done by then."""
+        self.warnings += done.notes
+        if done.plan.binding:
+            self.warnings.append(done.plan.binding.announcement)
+        results = [(o.operation.wanted, o.operation.kind, o.error) for o in done.outcomes]
+        lines = summary(results, done.plan.binding, check_mode=self._module.check_mode, minted=self.minted)
+        groups = [(each.plan.wanted.display_name, each.plan.operation, each.error) for each in done.groups]
+        lines += group_summary(groups, check_mode=self._module.check_mode)
+        if done.interrupted:
+            lines = interruption(lines, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+            try:
+                work.journal.report(work.access.client.host, lines)
+            except InputError as error:
+                self.warnings.append(str(error))
+            # Ansible itself has stopped listening by now; the log of the system has not.
+            self._module.log("\n".join(lines))
+            return {"summary": lines, "failed": True, "msg": "\n".join(lines)}
+        return {"summary": lines}
+
+    @property
+    def minted(self) -> bool:
+        return self._access is not None and self._access.minted
+
+    def all_warnings(self) -> list[str]:
+        access = self._access.warnings if self._access else []
+        vcenter = self._vcenter.warnings if self._vcenter else []
+        return [*self.warnings, *access, *vcenter]

@@ -1,0 +1,44 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Texts as people give them: what an option may hold, and which names are one. PRIVATE to this collection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._errors import InputError
+
+
+def folded(name: str) -> str:
+    """What two spellings of a user name or domain have in common.
+
+    Not casefold(), which also makes strauss of strau\u00df, another person's name.
+    """
+    return name.lower()
+
+
+def same_name(left: str, right: str) -> bool:
+    """User names and domains compare without case; ExternalIds never do."""
+    return folded(left) == folded(right)
+
+
+def required_text(field: str, value: Any) -> str:
+    """A string that YAML must not have rewritten."""
+    if value is not None and not isinstance(value, str):
+        raise InputError(
+            field,
+            f"is {value!r} ({type(value).__name__}) and not a string",
+            'Quote it, as in "0123": YAML rewrites bare numbers.',
+        )
+    if not value:
+        raise InputError(field, "is empty", "Give it a value.")
+    text = str(value)  # Ansible's tagged strings become plain ones.
+    if not text.isprintable():
+        raise InputError(field, f"{text!a} holds characters that cannot be printed", "Remove them.")
+    return text
+
+
+def text_option(field: str, value: Any) -> str | None:
+    """The same, where it may be missing."""
+    return None if value is None else required_text(field, value)
