@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from ._access import ScimAccess, Sender, plans_differ
+from ._access import Sender, plans_differ
+from ._apply import ROUNDS, Work
 from ._apply_group import GroupOutcome, carry_out_group
 from ._errors import IdentityBrokerError, PlanRefusedError
 from ._group_plan import GroupPlan, plan_group
@@ -39,45 +40,86 @@ def plan_groups(
     return planned
 
 
-def untouched_groups(planned: Sequence[tuple[GroupPlan, Principals]]) -> list[GroupOutcome]:
-    """The outcomes of plans that are not carried out."""
-    return [GroupOutcome(plan, principals, plan.after, plan.changes) for plan, principals in planned]
-
-
 def mirror_groups(
-    access: ScimAccess,
-    domains: tuple[str, ...],
+    work: Work,
     planned: Sequence[tuple[GroupPlan, Principals]],
-    wanted: Sequence[DesiredGroup],
-) -> list[GroupOutcome]:
-    """Carry out what is still to be done, now that the users stand. Raises PlanRefusedError as C(plan_groups) does."""
-    client, changed_token = access.writing()
-    again = plan_groups(client, users_from_scim(client.users(), domains), wanted)
+    wanted: Callable[[Sequence[User]], Sequence[DesiredGroup]],
+    *,
+    interrupted: bool,
+) -> tuple[list[GroupOutcome], bool]:
+    """Carry out what is still to be done, now that the users stand; and whether somebody broke the run off.
+
+    C(wanted) tells the groups, given the users who are there.
+    """
+    outcomes: list[GroupOutcome] = []
+    reason = "was not tried: the run was interrupted"
+    if not any(plan.changes for plan, _who in planned):
+        return [untouched_group(*each) for each in planned], interrupted
+    try:
+        if not interrupted:
+            _carry_out(work, planned, wanted, outcomes)
+    except IdentityBrokerError as error:
+        reason = f"was not written: {error}"
+    except KeyboardInterrupt:
+        work.http.hurry.set()
+        interrupted = True
+    return outcomes + [_failed(*each, reason) for each in planned[len(outcomes) :]], interrupted
+
+
+def untouched_group(plan: GroupPlan, principals: Principals) -> GroupOutcome:
+    """The outcome of a plan that is not carried out."""
+    return GroupOutcome(plan, principals, plan.after, plan.changes)
+
+
+def _carry_out(
+    work: Work,
+    planned: Sequence[tuple[GroupPlan, Principals]],
+    wanted: Callable[[Sequence[User]], Sequence[DesiredGroup]],
+    outcomes: list[GroupOutcome],
+) -> None:
+    client, changed_token = work.access.writing()
+    sender = Sender(work.access, client)
+    users = users_from_scim(sender.send(ScimClient.users), work.domains)
+    again = sender.send(plan_groups, users, wanted(users))
     if changed_token and [plan.signature for plan, _who in again] != [plan.signature for plan, _who in planned]:
         raise plans_differ(client, "users or groups")
-    sender = Sender(access, client)
-    outcomes = []
-    for (plan, principals), (first, first_principals) in zip(again, planned, strict=True):
-        outcome = (
-            carry_out_group(plan, principals, sender) if plan.changes else untouched_groups([(plan, principals)])[0]
-        )
+    for now, first in zip(again, planned, strict=True):
+        try:
+            outcome = _settled(work, sender, users, now)
+        except KeyboardInterrupt:
+            outcomes.append(
+                _failed(*first, "was under way when the run was interrupted, and what came of it is not known")
+            )
+            outcomes[-1].changed = first[0].changes
+            raise
         # Deleting a user may have done already what the first plan said.
-        outcome.changed = outcome.changed or (first.changes and not outcome.error)
-        outcome.plan, outcome.principals = first, first_principals
+        outcome.changed = outcome.changed or (first[0].changes and not outcome.error)
+        outcome.plan, outcome.principals = first
         outcomes.append(outcome)
-    return outcomes
 
 
-def failed_groups(planned: Sequence[tuple[GroupPlan, Principals]], error: IdentityBrokerError) -> list[GroupOutcome]:
-    """The outcomes where it could not even be planned anew."""
-    return [
-        GroupOutcome(
-            plan,
-            principals,
-            plan.before,
-            changed=False,
-            error=f"The group {plan.wanted.display_name} was not written: {error}",
-        )
-        for plan, principals in planned
-        if plan.changes
-    ]
+def _settled(work: Work, sender: Sender, users: Sequence[User], planned: tuple[GroupPlan, Principals]) -> GroupOutcome:
+    """Write, and where that may go well a little later, look at the group and write again."""
+    outcome = _written(sender, *planned)
+    for number in range(1, ROUNDS):
+        if not outcome.passing:
+            break
+        work.http.pause(0.5 * number)
+        try:
+            (again,) = sender.send(plan_groups, users, [outcome.plan.wanted])
+        except IdentityBrokerError:
+            break
+        before, outcome = outcome, _written(sender, *again)
+        outcome.changed = outcome.changed or before.changed
+    return outcome
+
+
+def _written(sender: Sender, plan: GroupPlan, principals: Principals) -> GroupOutcome:
+    return carry_out_group(plan, principals, sender) if plan.changes else untouched_group(plan, principals)
+
+
+def _failed(plan: GroupPlan, principals: Principals, reason: str) -> GroupOutcome:
+    if not plan.changes:
+        return untouched_group(plan, principals)
+    error = f"The group {plan.wanted.display_name} {reason}"
+    return GroupOutcome(plan, principals, plan.before, changed=False, error=error)

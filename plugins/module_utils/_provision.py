@@ -12,10 +12,9 @@ from typing import Any, TypeAlias
 from ._access import read_users
 from ._apply import Outcome, Work, carry_out, untouched
 from ._apply_group import GroupOutcome
-from ._apply_mirror import failed_groups, mirror_groups, plan_groups, untouched_groups
+from ._apply_mirror import mirror_groups, plan_groups, untouched_group
 from ._candidates import AttemptList
 from ._directory import Situation
-from ._errors import IdentityBrokerError
 from ._mirror import Mirror, expected_users
 from ._plan import Plan, plan, refuse_duplicates
 from ._purge import Purge
@@ -61,10 +60,14 @@ class Provisioned:
         return users or any(group.changed for group in self.groups)
 
     @property
-    def errors(self) -> list[str]:
-        """What failed."""
-        users = [outcome.error for outcome in self.outcomes if outcome.error]
-        return users + [group.error for group in self.groups if group.error]
+    def failed_users(self) -> list[str]:
+        """What failed with each of them."""
+        return [outcome.error for outcome in self.outcomes if outcome.error]
+
+    @property
+    def failed_groups(self) -> list[str]:
+        """What failed with each of them."""
+        return [group.error for group in self.groups if group.error]
 
     def diff(self) -> dict[str, Any]:
         """Before and after in Ansible's form, users and mirrored groups."""
@@ -114,18 +117,15 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
     expected = expected_users(first, users)
     groups = plan_groups(work.access.client, expected, wanted.mirror.groups(with_mirrored, expected))
     if check_mode:
-        return Provisioned(first, untouched(first), notes=tuple(notes), groups=untouched_groups(groups))
+        mirrored = [untouched_group(*each) for each in groups]
+        return Provisioned(first, untouched(first), notes=tuple(notes), groups=mirrored)
     done = carry_out(first, documents, planned, work)
     before = work.journal.take_report(host)
     notes += [before] if before else []
-    mirrored = untouched_groups(groups)
-    if any(plan.changes for plan, _who in groups) and not done.interrupted:
-        there = [outcome.user for outcome in done.outcomes if outcome.user]
-        try:
-            mirrored = mirror_groups(work.access, work.domains, groups, wanted.mirror.groups(with_mirrored, there))
-        except IdentityBrokerError as error:
-            mirrored = failed_groups(groups, error)
-    return Provisioned(first, done.outcomes, done.interrupted, tuple(notes), mirrored)
+    mirrored, interrupted = mirror_groups(
+        work, groups, lambda there: wanted.mirror.groups(with_mirrored, there), interrupted=done.interrupted
+    )
+    return Provisioned(first, done.outcomes, interrupted, tuple(notes), mirrored)
 
 
 def _is_named(recreation: Recreation, desired: Sequence[DesiredUser], domains: tuple[str, ...]) -> bool:

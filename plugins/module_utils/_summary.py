@@ -57,12 +57,15 @@ def group_summary(groups: Sequence[tuple[str, str, str | None]], *, check_mode: 
     ]
 
 
-def failure(errors: Sequence[str], total: int) -> str:
-    """One message for everything that failed, short enough for a screen; C(users) of the result has all."""
+def failure(users: Sequence[str], total: int, groups: Sequence[str] = ()) -> str:
+    """One message for everything that failed, short enough for a screen; C(users) and C(groups) of the result have all."""
+    errors = [*users, *groups]
     if len(errors) == 1:
         return errors[0]
-    more = [f"... and {len(errors) - 10} more, see users[].error"] if len(errors) > 10 else []
-    return "\n".join([f"{len(errors)} of {total} users failed:", *errors[:10], *more])
+    counts = [f"{len(users)} of {total} users"] if users else []
+    counts += [f"{len(groups)} of the groups"] if groups else []
+    more = [f"... and {len(errors) - 10} more, see users[].error and groups[].error"] if len(errors) > 10 else []
+    return "\n".join([f"{' and '.join(counts)} failed:", *errors[:10], *more])
 
 
 def interruption(lines: Sequence[str], when: str) -> list[str]:

@@ -527,10 +527,11 @@ def main() -> None:
 
     def result(done: Provisioned, session: BrokerSession, work: Work) -> dict[str, Any]:
         counts = Counter("error" if outcome.error else outcome.operation.kind for outcome in done.outcomes)
+        failed = bool(done.failed_users or done.failed_groups)
         return {
             "changed": done.changed,
-            "failed": bool(done.errors),
-            **({"msg": failure(done.errors, len(done.outcomes))} if done.errors else {}),
+            "failed": failed,
+            **({"msg": failure(done.failed_users, len(done.outcomes), done.failed_groups)} if failed else {}),
             "users": [
                 {
                     "username": outcome.operation.wanted.asked_as,

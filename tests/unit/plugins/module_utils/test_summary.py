@@ -70,12 +70,21 @@ def test_an_empty_list_is_told() -> None:
     assert summary([], None, check_mode=False, minted=False) == ["nothing asked for"]
 
 
-@given(st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=30))
-def test_a_failure_is_short_enough_for_a_screen(errors: list[str]) -> None:
-    said = failure(errors, len(errors) + 3)
-    if len(errors) == 1:
-        assert said == errors[0]
+FAILURES = st.lists(st.text(min_size=1, max_size=5), max_size=30)
+
+
+@given(FAILURES, FAILURES)
+def test_a_failure_is_short_enough_for_a_screen(users: list[str], groups: list[str]) -> None:
+    errors = users + groups
+    said = failure(users, len(users) + 3, groups)
+    if len(errors) < 2:
         return
-    assert said.startswith(f"{len(errors)} of {len(errors) + 3} users failed:")
+    head = said.partition(" failed:")[0]
+    assert (f"{len(users)} of {len(users) + 3} users" in head) == bool(users)
+    assert (f"{len(groups)} of the groups" in head) == bool(groups)
     assert all(error in said for error in errors[:10])
     assert (f"{len(errors) - 10} more" in said) == (len(errors) > 10)
+
+
+def test_a_lone_failure_speaks_for_itself() -> None:
+    assert failure(["muffin was refused"], 5) == failure([], 5, ["muffin was refused"]) == "muffin was refused"
