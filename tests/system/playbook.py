@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator import DEFAULT_DOMAIN, Appliance, PocketId
+from system.module_process import Forked, Json, Spawned, Started
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -25,8 +26,6 @@ COLLECTIONS = Path(os.environ.get("ANSIBLE_COLLECTIONS_PATH") or REPOSITORY / ".
 COLLECTION = COLLECTIONS / "ansible_collections/homelab/identity_broker"
 PLAYBOOK_COMMAND = Path(sys.executable).parent / "ansible-playbook"
 NAMESPACE = "homelab.identity_broker"
-
-Json = dict[str, Any]
 
 # The two modules whose own option is called username.
 PREFIXED = ("scim_user", "scim_user_info")
@@ -260,35 +259,6 @@ def ssh_options(known_hosts: Path | str) -> str:
     return " ".join(f"-o {shlex.quote(option)}" for option in options)
 
 
-class Started:
-    """A module that was started, and can be killed."""
-
-    def __init__(self, command: list[str], environment: Mapping[str, str], arguments: str) -> None:
-        self._arguments = arguments
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, env=environment, text=True, stdin=pipe, stdout=pipe, stderr=pipe)
-
-    def wait(self) -> tuple[int, str, str]:
-        """Hand the arguments over, which it waits for; its exit status and what it wrote."""
-        try:
-            stdout, stderr = self.process.communicate(self._arguments, timeout=60)
-        finally:
-            self.process.kill()
-        return self.process.returncode, stdout, stderr
-
-    def finish(self) -> Json:
-        """Its result."""
-        code, stdout, stderr = self.wait()
-        assert stderr == ""
-        result: Json = json.loads(stdout)
-        assert code == (1 if result.get("failed") else 0)
-        assert "Traceback" not in stdout
-        result["warnings"] = [
-            warning if isinstance(warning, str) else warning["event"]["msg"] for warning in result.get("warnings", [])
-        ]
-        return result
-
-
 class Modules:
     """Runs the modules themselves, where nothing of a playbook matters."""
 
@@ -316,15 +286,15 @@ class Modules:
         return self.start(module, check=check, environment=environment, **options).finish()
 
     def start(self, module: str, *, check: bool = False, environment: Json | None = None, **options: Any) -> Started:
-        """As C(run), without waiting for the end."""
+        """As C(run), without waiting for the end. With an environment it gets an interpreter of its own."""
         given = {**self.connection(module), **options}
         arguments = {name: value for name, value in given.items() if value is not None}
         arguments |= {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_tmpdir": str(self.folder)}
-        return Started(
-            [sys.executable, str(COLLECTION / f"plugins/modules/{module}.py")],
-            {**self.environment, **(environment or {})},
-            json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
-        )
+        text = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
+        script = COLLECTION / f"plugins/modules/{module}.py"
+        if environment:
+            return Spawned(script, {**self.environment, **environment}, text)
+        return Forked(script, self.environment, text, self.folder)
 
     def well(self, module: str, **options: Any) -> Json:
         result = self.run(module, **options)

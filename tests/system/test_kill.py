@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 from simulator import DEFAULT_DOMAIN, Appliance, Fault
-from system.playbook import Json, Modules, Playbooks, Started
+from system.module_process import Started
+from system.playbook import Json, Modules, Playbooks
 from system.scenes import (
     OTHER_DOMAIN,
     Request,

@@ -48,7 +48,7 @@ step_shellcheck() { scripts | xargs -d '\n' shellcheck --external-sources; }
 step_docs() { antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs all .; }
 step_tarball() { tests/tools/tarball.sh; }
 # They wait for processes most of the time.
-step_pytest_system() { python -m pytest --numprocesses 3 tests/system; }
+step_pytest_system() { python -m pytest --numprocesses 4 tests/system; }
 step_molecule() { tests/tools/molecule.sh; }
 step_sanity_oldest() { tests/tools/ansible_test.sh sanity oldest; }
 step_sanity_newest() { tests/tools/ansible_test.sh sanity newest; }
