@@ -59,7 +59,7 @@ def test_who_is_no_administrator_sees_the_version_and_himself(pocket_id: PocketI
 
 def test_a_fault_ends_the_key_of_the_request_until_the_reset(pocket_id: PocketId, call: Caller) -> None:
     pocket_id.switches.faults = [Fault("GET /api/users", "expire_token")]
-    assert [call("GET", "/api/users").status_code for _ in range(2)] == [401, 401]
+    assert [call("GET", "/api/users").status_code for _time in range(2)] == [401, 401]
     pocket_id.reset()
     assert call("GET", "/api/users").status_code == 200
 
@@ -234,7 +234,7 @@ def test_too_many_requests_are_told_when_to_come_again(pocket_id: PocketId, call
     pocket_id.switches.faults = [Fault("GET /api/users", "429", retry_after=2), Fault("GET /api/users", "503")]
     answer = call("GET", "/api/users")
     assert (answer.status_code, answer.headers["Retry-After"], answer.json()["code"]) == (429, "2", "rate_limited")
-    assert [call("GET", "/api/users").status_code for _ in range(2)] == [200, 200]
+    assert [call("GET", "/api/users").status_code for _time in range(2)] == [200, 200]
     assert [seen.status for seen in pocket_id.requests] == [429, 200, 200]
 
 

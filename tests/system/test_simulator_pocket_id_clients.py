@@ -147,7 +147,7 @@ def test_a_secret_is_told_once(vcenter: str, pocket_id: PocketId, call: Caller) 
 
 def test_a_client_has_20_secrets_and_a_public_one_none(vcenter: str, pocket_id: PocketId, call: Caller) -> None:
     path = f"/api/oidc/clients/{vcenter}/secrets"
-    statuses = [call("POST", path).status_code for _ in range(21)]
+    statuses = [call("POST", path).status_code for _time in range(21)]
     assert statuses == [201] * 20 + [400]
     public = pocket_id.add_client("public", is_public=True)["id"]
     assert call.refusal(400, "POST", f"/api/oidc/clients/{public}/secrets") == "validation_failed"
@@ -159,7 +159,7 @@ def test_before_2_14_the_one_secret_is_replaced(vcenter: str, pocket_id: PocketI
     path = f"/api/oidc/clients/{vcenter}/secret"
     assert call("POST", path).status_code == 404
     pocket_id.switches.single_secret = True
-    first, second = (call.json("POST", path)["secret"] for _ in range(2))
+    first, second = (call.json("POST", path)["secret"] for _time in range(2))
     assert [pocket_id.accepts_secret(vcenter, secret) for secret in (first, second)] == [False, True]
     assert call("GET", f"{path}s").status_code == call("POST", f"{path}s").status_code == 404
     assert "secrets" not in call.json("GET", f"/api/oidc/clients/{vcenter}")["credentials"]

@@ -32,7 +32,7 @@ def _id() -> str:
 
 
 def random_letters(length: int) -> str:
-    return "".join(secrets.choice(_LETTERS) for _ in range(length))
+    return "".join(secrets.choice(_LETTERS) for _time in range(length))
 
 
 @dataclass(eq=False)
