@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -257,13 +258,20 @@ def test_an_interrupted_playbook(playbooks: Playbooks, appliance: Appliance) -> 
         start_new_session=True,
     )
 
+    gone = threading.Event()
+
     def interrupt(request: Request) -> None:
         if request.number == 20:
             process.send_signal(signal.SIGINT)
+            appliance.switches.latency_ms = 200
+        elif request.number > 30:
+            # Whoever was not told yet writes nothing before Ansible has gone.
+            gone.wait(60)
 
     folder = playbooks.home / ".local/state/homelab.identity_broker"
     with watched(appliance, before=interrupt):
         assert process.wait(timeout=60) != 0
+        gone.set()
         eventually(lambda: list(folder.glob("*/interrupted.txt")))
         eventually(lambda: not appliance.state.sessions)
     (report,) = folder.glob("*/interrupted.txt")
