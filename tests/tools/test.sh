@@ -50,14 +50,15 @@ step_tarball() { tests/tools/tarball.sh; }
 # They wait for processes most of the time.
 step_pytest_system() { python -m pytest --numprocesses 4 tests/system; }
 step_molecule() { tests/tools/molecule.sh; }
-step_sanity_oldest() { tests/tools/ansible_test.sh sanity oldest; }
+# What pylint says does not depend on ansible-core.
+step_sanity_oldest() { tests/tools/ansible_test.sh sanity oldest --skip-test pylint; }
 step_sanity_newest() { tests/tools/ansible_test.sh sanity newest; }
 step_units_oldest() { tests/tools/ansible_test.sh units oldest; }
 step_units_newest() { tests/tools/ansible_test.sh units newest; }
 step_integration_oldest() { tests/tools/ansible_test.sh integration oldest; }
 # One target of each kind: the rest says nothing new of another ansible-core.
 step_integration_newest() {
-    tests/tools/ansible_test.sh integration newest externalid_fact filter_user_report lookup_users_csv scim_group_info scim_users
+    tests/tools/ansible_test.sh integration newest externalid_fact filter_user_report lookup_users_csv scim_group_info
 }
 
 # --- running them -------------------------------------------------------------------------------------
