@@ -168,6 +168,14 @@ scim_pushes:
   type: list
   elements: dict
   sample: [{client_id: vcenter, client_name: vCenter, endpoint: "https://vcsa.example.org/usergroup/t/CUSTOMER/scim/v2"}]
+handover:
+  description:
+    - RV(users), RV(groups), RV(others) and RV(scim_pushes) as JSON, in one string.
+    - M(homelab.identity_broker.scim_users) takes it as O(homelab.identity_broker.scim_users#module:provider_users) as well. Of
+      thousands of people Ansible then templates one value in place of each.
+  returned: success
+  type: str
+  sample: '{"users": [], "groups": [], "others": [], "scim_pushes": []}'
 requests:
   description: How many requests of each kind were sent.
   returned: success
@@ -175,6 +183,7 @@ requests:
   sample: {get: 6, post: 0, put: 0, patch: 0, delete: 0}
 """
 
+import json
 from typing import Any
 
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
@@ -224,8 +233,7 @@ def main() -> None:
             verify_subjects(pocket_id, client_id, users)
         chosen = {person.external_id for person in users}
         groups = [people.groups[name] for name in dict.fromkeys(criteria.groups)]
-        return {
-            "changed": False,
+        found = {
             "users": [row(person, people, criteria) for person in users],
             "groups": [
                 {
@@ -242,8 +250,8 @@ def main() -> None:
                 if person.external_id not in chosen
             ],
             "scim_pushes": scim_pushes(pocket_id),
-            "requests": session.requests(),
         }
+        return {"changed": False, **found, "handover": json.dumps(found), "requests": session.requests()}
 
     run(PocketIdSession, module, read)
 

@@ -132,7 +132,7 @@ options:
     elements: str
   provider_users:
     description:
-      - The registered result of M(homelab.identity_broker.pocket_id_user_info), as it is.
+      - The registered result of M(homelab.identity_broker.pocket_id_user_info), as it is, or its C(handover).
       - Whoever is in one of the groups that it was asked for is provisioned, besides O(users). Somebody whom O(users) names gets
         the ExternalId, and what else O(users) does not say, from it. An O(users[].external_id) that is another is an error.
       - Together with O(login_attempts) or O(cross_check), it is compared with the ExternalIds that the broker saw. A difference is
