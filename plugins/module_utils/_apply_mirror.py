@@ -87,10 +87,8 @@ def _carry_out(
         try:
             outcome = _settled(work, sender, users, now)
         except KeyboardInterrupt:
-            outcomes.append(
-                _failed(*first, "was under way when the run was interrupted, and what came of it is not known")
-            )
-            outcomes[-1].changed = first[0].changes
+            reason = "was under way when the run was interrupted, and what came of it is not known"
+            outcomes.append(_failed(*first, reason, changed=True))
             raise
         # Deleting a user may have done already what the first plan said.
         outcome.changed = outcome.changed or (first[0].changes and not outcome.error)
@@ -118,8 +116,8 @@ def _written(sender: Sender, plan: GroupPlan, principals: Principals) -> GroupOu
     return carry_out_group(plan, principals, sender) if plan.changes else untouched_group(plan, principals)
 
 
-def _failed(plan: GroupPlan, principals: Principals, reason: str) -> GroupOutcome:
+def _failed(plan: GroupPlan, principals: Principals, reason: str, *, changed: bool = False) -> GroupOutcome:
     if not plan.changes:
         return untouched_group(plan, principals)
     error = f"The group {plan.wanted.display_name} {reason}"
-    return GroupOutcome(plan, principals, plan.before, changed=False, error=error)
+    return GroupOutcome(plan, principals, plan.before, changed=changed, error=error)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from simulator import Appliance, PocketId
+from simulator.pocket_id.client import Caller
 from system.playbook import Modules, Playbooks
 
 
@@ -53,3 +54,10 @@ def providing(modules: Modules, pocket_id: PocketId) -> Modules:
     """Modules of the broker and of Pocket ID."""
     modules.pocket_id = pocket_id
     return modules
+
+
+@pytest.fixture
+def call(pocket_id: PocketId) -> Iterator[Caller]:
+    caller = Caller(pocket_id)
+    yield caller
+    caller.session.close()

@@ -14,6 +14,7 @@ import os
 import runpy
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -37,14 +38,14 @@ class Process(Protocol):
     def kill(self) -> None: ...
 
 
-class Started:
+class Started(ABC):
     """A module that was started, and can be killed."""
 
     process: Process
 
+    @abstractmethod
     def wait(self) -> tuple[int, str, str]:
         """Hand the arguments over, which it waits for; its exit status and what it wrote."""
-        raise NotImplementedError
 
     def finish(self) -> Json:
         """Its result."""

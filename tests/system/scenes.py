@@ -145,6 +145,18 @@ class Traffic:
         return found
 
 
+def at_write(number: int, act: Callable[[], object], status: int | None = None) -> Callable[[Request], int | None]:
+    """A hook that acts at one write, and answers it with the status, if one is given."""
+
+    def hook(request: Request) -> int | None:
+        if request.number != number:
+            return None
+        act()
+        return status
+
+    return hook
+
+
 @contextmanager
 def watched(
     appliance: Appliance,

@@ -24,6 +24,7 @@ from system.scenes import (
     Traffic,
     add,
     add_group,
+    at_write,
     converges,
     external_ids,
     held,
@@ -95,17 +96,10 @@ def test_the_scene_has_as_many_writes_as_it_says(modules: Modules, appliance: Ap
 def test_a_run_that_is_killed(modules: Modules, appliance: Appliance, moment: int, seen: bool) -> None:
     """At each write, which the appliance still does, or never gets."""
 
-    def kill(request: Request) -> int | None:
-        if request.number != moment:
-            return None
-        started.process.kill()
-        return 503
-
+    # The more threads, the more is under way.
+    started = modules.start("scim_users", users=WANTED, domain=DEFAULT_DOMAIN, concurrency=4 if seen else 1, **PURGING)
+    kill = at_write(moment, started.process.kill, 503)
     with watched(appliance, **{"after" if seen else "before": kill}):
-        # The more threads, the more is under way.
-        started = modules.start(
-            "scim_users", users=WANTED, domain=DEFAULT_DOMAIN, concurrency=4 if seen else 1, **PURGING
-        )
         code, _stdout, _stderr = started.wait()
     assert code == -signal.SIGKILL
     assert len(journal(modules)) <= 1
@@ -125,11 +119,7 @@ CROWD = [f"u{number:03}" for number in range(60)]
 
 @contextmanager
 def interrupted(appliance: Appliance, started: Started, number: int, sign: int) -> Iterator[Traffic]:
-    def interrupt(request: Request) -> None:
-        if request.number == number:
-            os.kill(started.process.pid, sign)
-
-    with watched(appliance, before=interrupt) as traffic:
+    with watched(appliance, before=at_write(number, lambda: os.kill(started.process.pid, sign))) as traffic:
         yield traffic
 
 

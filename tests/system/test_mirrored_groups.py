@@ -11,7 +11,19 @@ from typing import Any
 import pytest
 from simulator import Appliance, Fault
 from system.playbook import Json, Modules
-from system.scenes import Request, add, add_group, converges, held, members, person, provision, settled, watched
+from system.scenes import (
+    Request,
+    add,
+    add_group,
+    at_write,
+    converges,
+    held,
+    members,
+    person,
+    provision,
+    settled,
+    watched,
+)
 
 USERS = [person("ann", groups=["cooks"]), person("bob", groups=["cooks", "bakers"])]
 MIRROR: dict[str, Any] = {"mirror_groups": ["cooks", "bakers"]}
@@ -110,11 +122,7 @@ def test_an_interruption_says_what_became_of_each_group(
 ) -> None:
     started = modules.start("scim_users", users=USERS, domain="lab.example.org", concurrency=1, **MIRROR)
 
-    def interrupt(request: Request) -> None:
-        if request.number == moment:
-            os.kill(started.process.pid, signal.SIGINT)
-
-    with watched(appliance, before=interrupt):
+    with watched(appliance, before=at_write(moment, lambda: os.kill(started.process.pid, signal.SIGINT))):
         result = started.finish()
     assert result["msg"].startswith("Interrupted 20")
     for group, part in told.items():
@@ -132,14 +140,10 @@ def test_an_interruption_says_what_became_of_each_group(
 def test_a_run_that_is_killed(modules: Modules, appliance: Appliance, moment: int, seen: bool) -> None:
     started = modules.start("scim_users", users=USERS, domain="lab.example.org", concurrency=1, **MIRROR)
 
-    def kill(request: Request) -> int | None:
-        if request.number != moment:
-            return None
-        started.process.kill()
-        return 503
-
+    kill = at_write(moment, started.process.kill, 503)
     with watched(appliance, **{"after" if seen else "before": kill}):
-        started.wait()
+        code, _stdout, _stderr = started.wait()
+    assert code == -signal.SIGKILL
     result = provision(modules, USERS, **MIRROR)
     assert not result["failed"], result["msg"]
     settled(modules, USERS, **MIRROR)

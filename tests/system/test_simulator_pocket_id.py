@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,13 +14,6 @@ from simulator.pocket_id.client import Caller
 
 STATIC_ID = "00000000-0000-0000-0000-000000000000"
 MISSING = "11111111-1111-4111-8111-111111111111"
-
-
-@pytest.fixture
-def call(pocket_id: PocketId) -> Iterator[Caller]:
-    caller = Caller(pocket_id)
-    yield caller
-    caller.session.close()
 
 
 # Who may ask

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,6 @@ from simulator.cli import main
 from simulator.pocket_id.client import Caller
 
 MISSING = "11111111-1111-4111-8111-111111111111"
-
-
-@pytest.fixture
-def call(pocket_id: PocketId) -> Iterator[Caller]:
-    caller = Caller(pocket_id)
-    yield caller
-    caller.session.close()
 
 
 @pytest.fixture
