@@ -7,6 +7,7 @@ from __future__ import annotations
 from .appliance import Appliance
 from .federation_log import FederationLog
 from .gate import http_date
+from .inventory import INVENTORY
 from .login import PEOPLE, Login
 from .pocket_id import PocketId, PocketIdSwitches
 from .resources import GROUP_SCHEMA, MFA_SCHEMA, USER_SCHEMA, WS1B_SCHEMA
@@ -17,6 +18,7 @@ __all__ = [
     "DEFAULT_DOMAIN",
     "DEFAULT_PROVIDER_ID",
     "GROUP_SCHEMA",
+    "INVENTORY",
     "MFA_SCHEMA",
     "PEOPLE",
     "USER_SCHEMA",

@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
+from .access import Access
+from .access_api import access_api
 from .broker import Broker
 from .control import control_api
 from .federation_log import FederationLog
@@ -26,6 +28,7 @@ from .sshd import DebianSshd
 from .state import Seen, State
 from .switches import Switches
 from .vcenter_api import vcenter_api
+from .vsphere_logs import VsphereLogs
 from .web import web_application
 
 SESSION_HEADER = "HTTP_VMWARE_API_SESSION_ID"
@@ -55,9 +58,13 @@ class Appliance(Service[Switches]):
         self.log = FederationLog(self.state_dir / LOG, lambda: self.switches.log_timezone)
         # The users of an earlier start are gone: its log lines would tell of nobody.
         self.log.reset()
-        self._front = LoginFront(self.broker, self.permissions, self.log, self.switches)
+        self._vsphere_logs = VsphereLogs(self.state_dir, fqdn)
+        self._vsphere_logs.reset()
+        self.access = Access(self.switches)
+        self._front = LoginFront(self.broker, self.permissions, self.log, self._vsphere_logs, self.switches)
         app = web_application(fqdn)
         app.register_blueprint(vcenter_api(self.state, self.switches, lambda: self.scim_url))
+        app.register_blueprint(access_api(self.state, self.access, self.switches))
         app.register_blueprint(permissions_api(self.state, self.permissions, self.switches))
         app.register_blueprint(legacy_permissions_api(self.state, self.permissions, self.switches))
         app.register_blueprint(scim_api(self.state, self.broker, self.switches))
@@ -67,7 +74,7 @@ class Appliance(Service[Switches]):
         self.ssh_port = 0
         self._ssh: SshServer | DebianSshd | None = None
         if ssh == "asyncssh":
-            self._ssh = SshServer(self.state_dir / "ssh", self.switches)
+            self._ssh = SshServer(self.state_dir / "ssh", self.switches, self.access)
         elif ssh == "debian":
             if sshd_root is None:
                 raise ValueError("ssh='debian' needs sshd_root, the folder of an unpacked sshd")
@@ -80,19 +87,30 @@ class Appliance(Service[Switches]):
     def _start_others(self) -> None:
         if self._ssh is not None:
             self.ssh_port = self._ssh.start()
+            self.access.follow = self._open_or_close_ssh
+            self._open_or_close_ssh()
 
     def _stop_others(self) -> None:
+        self.access.follow = lambda: None
         if self._ssh is not None:
             self._ssh.stop()
 
+    def _open_or_close_ssh(self) -> None:
+        if self.access.ssh:
+            self.ssh.open()
+        else:
+            self.ssh.close()
+
     def reset(self) -> None:
-        """As after the start: no users, groups, sessions, tokens or log lines; first permissions and switches."""
+        """As after the start: no users, groups, sessions, tokens or log lines; first permissions, access and switches."""
         with self.state.lock:
             self._restore_switches()
+            self.access.reset()
             self.state.reset()
             self.broker.reset()
             self.permissions.reset()
             self.log.reset()
+            self._vsphere_logs.reset()
             if isinstance(self._ssh, SshServer):
                 self._ssh.log.clear()
 
@@ -109,6 +127,14 @@ class Appliance(Service[Switches]):
     @property
     def log_path(self) -> Path:
         return self.log.path
+
+    @property
+    def vpxd_log(self) -> Path:
+        return self._vsphere_logs.vpxd
+
+    @property
+    def virgo_log(self) -> Path:
+        return self._vsphere_logs.virgo
 
     @property
     def ssh(self) -> SshServer | DebianSshd:
@@ -161,6 +187,8 @@ class Appliance(Service[Switches]):
             "ssh_key": str(self.ssh_key) if with_ssh else None,
             "known_hosts": str(self.known_hosts) if with_ssh else None,
             "log_path": str(self.log_path),
+            "vpxd_log": str(self.vpxd_log),
+            "virgo_log": str(self.virgo_log),
             "control_url": self.control_url,
             "pid": os.getpid(),
         }

@@ -243,6 +243,7 @@ def _tell(answer: dict[str, Any]) -> None:
         print(f"denied ({answer['reason']})")
     else:
         print("allowed, with a permission" if answer["permitted"] else "allowed, but without any permission yet")
+        print(f"known as {answer['principal']}, sees {', '.join(answer['inventory']) or 'nothing'}")
 
 
 def _required(state_dir: Path) -> dict[str, Any]:

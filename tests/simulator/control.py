@@ -77,6 +77,7 @@ def _add_reading(api: Blueprint, appliance: Appliance) -> None:
             {
                 **description,
                 "switches": appliance.switches.to_json(),
+                "access": {"ssh": appliance.access.ssh, "shell": appliance.access.shell},
                 "users": len(appliance.broker.users),
                 "requests": len(appliance.requests),
                 "writes": len(appliance.writes()),

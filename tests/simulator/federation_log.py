@@ -57,12 +57,15 @@ class FederationLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
 
-    def stamp(self, moment: datetime | None = None) -> str:
-        """A moment without a zone is taken as the log's own time."""
+    def aware(self, moment: datetime | None = None) -> datetime:
+        """A moment in the log's zone; one without a zone is taken as the log's own time."""
         here = zone(self.timezone_name())
-        moment = datetime.now(here) if moment is None else moment
-        if moment.tzinfo is not None:
-            moment = moment.astimezone(here)
+        if moment is None:
+            return datetime.now(here)
+        return moment.replace(tzinfo=here) if moment.tzinfo is None else moment.astimezone(here)
+
+    def stamp(self, moment: datetime | None = None) -> str:
+        moment = self.aware(moment)
         return f"{moment:%Y-%m-%dT%H:%M:%S},{moment.microsecond // 1000:03d}"
 
     def line(

@@ -130,6 +130,9 @@ vCenter
 Shell of the appliance
 {ssh}
   login log   {about["log_path"]}
+  and of what follows, who is known to vCenter and sees nothing
+              {about["virgo_log"]}
+              {about["vpxd_log"]}
 
 Pocket ID (with muffin and crumpet, and muffin in the group vcenter-admins)
   URL         {pocket_id["url"]}

@@ -5,15 +5,16 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
 from .broker import Broker
 from .federation_log import FederationLog
+from .inventory import inventory_of, principal_of
 from .permissions import Permissions
-from .resources import WS1B_SCHEMA, Json
 from .switches import Switches
+from .vsphere_logs import VsphereLogs
 
 PEOPLE = {
     "muffin": "d0e47cc3-4b52-4c6f-9a0d-6f0f6f3f7a01",
@@ -31,20 +32,28 @@ _DENIED = "com.vmware.vidm.federation.login.AccessDeniedException: Access denied
 
 @dataclass(frozen=True)
 class Login:
-    """What came of it. The context id is the one in the log. Who is allowed in may yet see nothing: `permitted`."""
+    """What came of it. The context id is the one in the log.
+
+    Who is allowed in is known to vCenter as the `principal`, and yet sees only what its permissions say: `inventory`.
+    """
 
     allowed: bool
     reason: str | None
     context_id: str
     external_id: str
     permitted: bool
+    principal: str | None = None
+    inventory: list[str] = field(default_factory=list)
 
 
 class LoginFront:
-    def __init__(self, broker: Broker, permissions: Permissions, log: FederationLog, switches: Switches) -> None:
+    def __init__(
+        self, broker: Broker, permissions: Permissions, log: FederationLog, logs: VsphereLogs, switches: Switches
+    ) -> None:
         self._broker = broker
         self._permissions = permissions
         self._log = log
+        self._logs = logs
         self._switches = switches
 
     def login(
@@ -64,8 +73,8 @@ class LoginFront:
         external_id = sub if sub is not None else _sub(person)
         if domains is None:
             domains = self._domains(provider) if domain is None else [domain]
+        moment = datetime.fromisoformat(at) if isinstance(at, str) else at
         user = self._broker.active_user(external_id)
-        allowed = user is not None
         context = str(uuid.uuid4())
         lines = self._lines(
             context,
@@ -74,12 +83,17 @@ class LoginFront:
             source_ip,
             user_agent,
             attribute,
-            datetime.fromisoformat(at) if isinstance(at, str) else at,
-            denied=not allowed,
+            moment,
+            denied=user is None,
         )
         self._log.append("".join(lines))
-        permitted = user is not None and self._permissions.permits(user, _own_domain(user))
-        return Login(allowed, None if allowed else "USER_NOT_FOUND", context, external_id, permitted)
+        if user is None:
+            return Login(False, "USER_NOT_FOUND", context, external_id, permitted=False)
+        spelling = self._switches.principal_spelling
+        principal = principal_of(user, spelling)
+        seen = inventory_of(user, spelling, self._permissions.all())
+        self._logs.write(*self._logs.of_login(principal, self._log.aware(moment), sees=bool(seen)))
+        return Login(True, None, context, external_id, bool(seen), principal.full_name, seen)
 
     def _domains(self, provider: str | None) -> list[str]:
         known = self._switches.providers
@@ -134,10 +148,6 @@ class LoginFront:
             ]
         moments = [at + timedelta(milliseconds=7 * n) if at else None for n in range(len(steps))]
         return [step(moment=moment) for step, moment in zip(steps, moments, strict=True)]
-
-
-def _own_domain(user: Json) -> str:
-    return str(user.get(WS1B_SCHEMA, {}).get("domain", ""))
 
 
 def _sub(person: str | None) -> str:

@@ -171,17 +171,6 @@ class Permissions:
             self._refuse_lockout(left)
             self._permissions = left
 
-    def permits(self, user: Json, domain: str) -> bool:
-        """Whether a user of the broker may do anything. What names the user goes before what names a group."""
-        name, domain = str(user["userName"]).casefold(), domain.casefold()
-        bare = name.removesuffix(f"@{domain}")
-        groups = {str(group["display"]).casefold() for group in user.get("groups", [])}
-        with self._lock:
-            held = [p for p in self._permissions.values() if p.is_global and _domain(p.principal) == domain]
-            own = [p for p in held if p.principal.type == "USER" and _bare(p.principal) == bare]
-            shared = [p for p in held if p.principal.type == "GROUP" and _bare(p.principal) in groups]
-            return any(p.role != NO_ACCESS for p in own or shared)
-
     # Roles
 
     def roles(self) -> dict[str, Role]:
@@ -240,14 +229,3 @@ class Permissions:
 
 def _same(one: Permission, other: Permission) -> bool:
     return one.object == other.object and one.principal.key() == other.principal.key()
-
-
-def _domain(principal: Principal) -> str:
-    """Where a login looks: `name@domain` without a backslash names its domain too."""
-    if principal.domain == LOCAL_OS and "@" in principal.spelling:
-        return principal.name.rpartition("@")[2].casefold()
-    return principal.domain.casefold()
-
-
-def _bare(principal: Principal) -> str:
-    return principal.name.casefold().removesuffix(f"@{_domain(principal)}")

@@ -7,11 +7,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Blueprint, Response, request
 
 from .answers import json_answer, path_id
+from .api_bodies import optional, read_body, required, structure
 from .errors import ApiError
 from .permissions import GLOBAL, LOCAL_OS, ROOT_FOLDER, Kind, Permission, Permissions, Principal, RefusedError
 from .resources import Json
@@ -21,8 +22,6 @@ from .vcenter_api import require_session
 
 BASE = "/api/vcenter/authorization"
 DEFAULT_PAGE = 200
-
-T = TypeVar("T")
 
 
 def permissions_api(state: State, permissions: Permissions, switches: Switches) -> Blueprint:
@@ -56,7 +55,7 @@ def _add_permissions(api: Blueprint, permissions: Permissions, switches: Switche
             return json_answer(_list(permissions, switches))
         if action is not None:
             raise ApiError(404, "OPERATION_NOT_FOUND", "The operation does not exist")
-        return json_answer(permissions.create(_wanted(_body())).id, 201)
+        return json_answer(permissions.create(_wanted(read_body())).id, 201)
 
     @api.get("/permissions/<path:key>")
     def read(key: str) -> Response:
@@ -64,8 +63,8 @@ def _add_permissions(api: Blueprint, permissions: Permissions, switches: Switche
 
     @api.patch("/permissions/<path:key>")
     def update(key: str) -> Response:
-        body = _body()
-        permissions.update(path_id(key), _optional(body, "role", str), _optional(body, "is_propagating", bool))
+        body = read_body()
+        permissions.update(path_id(key), optional(body, "role", str), optional(body, "is_propagating", bool))
         return Response(status=204)
 
     @api.delete("/permissions/<path:key>")
@@ -82,8 +81,8 @@ def _add_roles(api: Blueprint, permissions: Permissions) -> None:
 
     @api.post("/roles")
     def create_role() -> Response:
-        body = _body()
-        name, description = _required(body, "name", str), _required(body, "description", str)
+        body = read_body()
+        name, description = required(body, "name", str), required(body, "description", str)
         return json_answer(permissions.create_role(name, description, _privileges(body) or []), 201)
 
     @api.get("/roles/<key>")
@@ -92,8 +91,8 @@ def _add_roles(api: Blueprint, permissions: Permissions) -> None:
 
     @api.patch("/roles/<key>")
     def update_role(key: str) -> Response:
-        body = _body()
-        texts = {name: _optional(body, name, str) for name in ("name", "description")}
+        body = read_body()
+        texts = {name: optional(body, name, str) for name in ("name", "description")}
         changes: Json = {**texts, "privileges": _privileges(body)}
         permissions.update_role(key, {name: value for name, value in changes.items() if value is not None})
         return Response(status=204)
@@ -108,14 +107,14 @@ def _add_roles(api: Blueprint, permissions: Permissions) -> None:
 
 
 def _list(permissions: Permissions, switches: Switches) -> Json:
-    body = _body() if request.get_data() else {}
-    wanted, iterate = _optional(body, "filter", dict), _optional(body, "iterate", dict) or {}
-    last, marker = "", _optional(iterate, "marker", str)
+    body = read_body() if request.get_data() else {}
+    wanted, iterate = optional(body, "filter", dict), optional(body, "iterate", dict) or {}
+    last, marker = "", optional(iterate, "marker", str)
     if marker is not None:
         if wanted is not None:
             raise ApiError(400, "INVALID_ARGUMENT", "A filter and a marker do not go together")
         last, wanted = _position(marker)
-    size = _optional(iterate, "page_size", int)
+    size = optional(iterate, "page_size", int)
     size = DEFAULT_PAGE if size is None else size
     if size < 1:
         raise ApiError(400, "INVALID_ARGUMENT", "page_size is below 1")
@@ -143,10 +142,10 @@ def _position(marker: str) -> tuple[str, Json | None]:
 
 def _filter(wanted: Json) -> Callable[[Permission], bool]:
     """All conditions that are named must hold."""
-    objects = _optional(wanted, "objects", list)
-    principals = _optional(wanted, "principals", list)
-    roles = _optional(wanted, "roles", list)
-    propagating = _optional(wanted, "is_propagating", bool)
+    objects = optional(wanted, "objects", list)
+    principals = optional(wanted, "principals", list)
+    roles = optional(wanted, "roles", list)
+    propagating = optional(wanted, "is_propagating", bool)
     targets = None if objects is None else [_object(item) for item in objects]
     keys = None if principals is None else [_principal(item).key() for item in principals]
 
@@ -165,11 +164,11 @@ def _filter(wanted: Json) -> Callable[[Permission], bool]:
 
 
 def _wanted(body: Json) -> Permission:
-    target = _object(_required(body, "object", dict))
+    target = _object(required(body, "object", dict))
     if target not in (GLOBAL, ROOT_FOLDER):
         raise ApiError(400, "INVALID_ARGUMENT", "The object does not exist")
-    principal = _principal(_required(body, "principal", dict))
-    return Permission(principal, _required(body, "role", str), _required(body, "propagating", bool), target)
+    principal = _principal(required(body, "principal", dict))
+    return Permission(principal, required(body, "role", str), required(body, "propagating", bool), target)
 
 
 def _info(permission: Permission) -> Json:
@@ -183,52 +182,21 @@ def _info(permission: Permission) -> Json:
 
 
 def _object(item: Any) -> tuple[str, str]:
-    item = _structure(item)
-    return _required(item, "type", str), _required(item, "id", str)
+    item = structure(item)
+    return required(item, "type", str), required(item, "id", str)
 
 
 def _principal(item: Any) -> Principal:
-    item = _structure(item)
+    item = structure(item)
     kinds: dict[str, Kind] = {"USER": "USER", "GROUP": "GROUP"}
-    kind = kinds.get(_required(item, "type", str))
+    kind = kinds.get(required(item, "type", str))
     if kind is None:
         raise ApiError(400, "INVALID_ARGUMENT", "The principal's type is neither USER nor GROUP")
-    return Principal(kind, _required(item, "name", str), _optional(item, "domain", str) or LOCAL_OS)
-
-
-def _body() -> Json:
-    if request.mimetype != "application/json":
-        raise ApiError(415, "INVALID_REQUEST", "The body is not application/json")
-    try:
-        return _structure(json.loads(request.get_data()))
-    except ValueError:
-        raise ApiError(400, "INVALID_ARGUMENT", "The body is not JSON") from None
-
-
-def _structure(item: Any) -> Json:
-    if not isinstance(item, dict):
-        raise ApiError(400, "INVALID_ARGUMENT", "A structure was expected")
-    return item
+    return Principal(kind, required(item, "name", str), optional(item, "domain", str) or LOCAL_OS)
 
 
 def _privileges(body: Json) -> list[str] | None:
-    names = _optional(body, "privileges", list)
+    names = optional(body, "privileges", list)
     if names is not None and not all(isinstance(name, str) for name in names):
         raise ApiError(400, "INVALID_ARGUMENT", "privileges is not a list of names")
     return names
-
-
-def _optional(body: Json, name: str, kind: type[T]) -> T | None:
-    value = body.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ApiError(400, "INVALID_ARGUMENT", f"{name} has a wrong type")
-    return value
-
-
-def _required(body: Json, name: str, kind: type[T]) -> T:
-    value = _optional(body, name, kind)
-    if value is None:
-        raise ApiError(400, "INVALID_ARGUMENT", f"{name} is missing")
-    return value

@@ -7,7 +7,9 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
+import socket
 import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from typing import Any
 
 import asyncssh
 
+from .access import Access
 from .ssh_shell import run_command
 from .switches import Switches
 
@@ -64,6 +67,38 @@ class SshLog:
         self.connections = self.logins = self.password_failures = 0
         self.failures.clear()
         self.commands.clear()
+
+
+class ClosedPort:
+    """A port that nobody listens on, and that no other program is given meanwhile."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+
+    @property
+    def held(self) -> bool:
+        return self._socket is not None
+
+    def hold(self, port: int) -> None:
+        self._socket = socket.socket()
+        # Connections that live on have the same address.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        end = time.monotonic() + 5
+        while True:
+            try:
+                self._socket.bind(("127.0.0.1", port))
+                return
+            except OSError:
+                # A process that was just forked for a connection still has the port that its parent listened on.
+                if time.monotonic() > end:
+                    self.release()
+                    raise
+            time.sleep(0.01)
+
+    def release(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
 
 def _files(channel: Any) -> asyncssh.SFTPServer:
@@ -123,13 +158,14 @@ class _Caller(asyncssh.SSHServer):
         return False
 
     def session_requested(self) -> asyncssh.SSHServerProcess[bytes]:
-        files = self._server.switches.login_shell == "sh"
+        files = not self._server.offers_no_shell()
         return asyncssh.SSHServerProcess(self._server.run, _files if files else None, 3, files)
 
 
 class SshServer:
-    def __init__(self, folder: Path, switches: Switches, port: int = 0) -> None:
+    def __init__(self, folder: Path, switches: Switches, access: Access, port: int = 0) -> None:
         self.switches = switches
+        self._access = access
         self.user = "root"
         self.password: str = secrets.token_urlsafe(18)
         self.keys = SshKeys.make(folder)
@@ -139,12 +175,38 @@ class SshServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="ssh", daemon=True)
         self._acceptor: asyncssh.SSHAcceptor | None = None
+        self._closed = ClosedPort()
 
     def start(self) -> int:
         self._thread.start()
-        port: int = self._call(self._listen()).result(20)
-        self.keys.write_known_hosts(port)
-        return port
+        self._port = self._call(self._listen()).result(20)
+        self.keys.write_known_hosts(self._port)
+        return self._port
+
+    def open(self) -> None:
+        """Listen again, where that had ended."""
+        if self._closed.held:
+            self._closed.release()
+            self._call(self._listen()).result(20)
+
+    def close(self) -> None:
+        """Refuse new connections; those that are established live on."""
+        if not self._closed.held:
+            self._call(self._stop_listening()).result(20)
+            self._closed.hold(self._port)
+
+    def offers_no_shell(self) -> bool:
+        """Whether a caller meets the appliance shell: it is root's login shell, or bash is not enabled."""
+        return self.switches.login_shell == "appliancesh" or not self._access.shell
+
+    async def _stop_listening(self) -> None:
+        if self._acceptor is None:
+            return
+        # A connection that was just accepted must find its server open, or nobody would ever close it.
+        for listener in self._acceptor.sockets:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
+        await asyncio.sleep(0)
+        self._acceptor.close()
 
     async def _listen(self) -> int:
         self._acceptor = await asyncssh.listen(
@@ -162,9 +224,10 @@ class SshServer:
 
     async def run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         self.log.commands.append(process.command or "")
-        await run_command(process, self.switches, self._tools)
+        await run_command(process, self.switches, self._tools, appliance_shell=self.offers_no_shell())
 
     def stop(self) -> None:
+        self._closed.release()
         if self._thread.is_alive():
             self._call(self._close()).result(20)
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -172,8 +235,8 @@ class SshServer:
         self._loop.close()
 
     async def _close(self) -> None:
+        await self._stop_listening()
         if self._acceptor is not None:
-            self._acceptor.close()
             await self._acceptor.wait_closed()
         rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in rest:

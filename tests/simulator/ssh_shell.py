@@ -49,10 +49,12 @@ def unknown_command(command: str) -> str:
     return f"Unknown command: `{words[0]}'\n" if words else ""
 
 
-async def run_command(process: asyncssh.SSHServerProcess[bytes], switches: Switches, tools: Path) -> None:
+async def run_command(
+    process: asyncssh.SSHServerProcess[bytes], switches: Switches, tools: Path, *, appliance_shell: bool
+) -> None:
     if switches.ssh_banner:
         process.stdout.write(BANNER.encode())
-    if switches.login_shell == "appliancesh":
+    if appliance_shell:
         text = unknown_command(process.command or "")
         process.stdout.write(text.encode("utf-8", "surrogateescape"))
         process.exit(0)

@@ -15,7 +15,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from .ssh_server import SshKeys
+from .ssh_server import ClosedPort, SshKeys
 from .ssh_shell import environment
 from .switches import Switches
 
@@ -42,7 +42,10 @@ _PRIVSEP = Path("/run/sshd")
 
 
 class DebianSshd:
-    """The switches for SSH are read at the start; the appliance shell is not available here."""
+    """The switches for SSH are read at the start; the appliance shell is not available here.
+
+    So a shell that is disabled changes nothing here, and SSH that is disabled closes the port.
+    """
 
     password: str | None = None
 
@@ -54,6 +57,9 @@ class DebianSshd:
         self._root = root.absolute()
         self._program = self._root / "usr/sbin/sshd"
         self._process: subprocess.Popen[bytes] | None = None
+        self._former: list[subprocess.Popen[bytes]] = []
+        self._port = 0
+        self._closed = ClosedPort()
         if not self._program.is_file():
             raise RuntimeError(f"no sshd at {self._program}: unpack openssh-server with dpkg -x")
 
@@ -63,11 +69,36 @@ class DebianSshd:
         for _time in range(5):
             port = _free_port()
             if self._start(port):
+                self._port = port
                 self.keys.write_known_hosts(port)
                 return port
         raise RuntimeError(f"sshd did not start: {self._said()}")
 
+    def open(self) -> None:
+        """Listen again, where that had ended."""
+        if not self._closed.held:
+            return
+        self._closed.release()
+        if not self._start(self._port):
+            raise RuntimeError(f"sshd did not start again: {self._said()}")
+
+    def close(self) -> None:
+        """Refuse new connections; those that are established have processes of their own, and live on."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        self._process.wait(5)
+        self._former.append(self._process)
+        self._process = None
+        self._closed.hold(self._port)
+
     def stop(self) -> None:
+        self._closed.release()
+        for former in self._former:
+            # What is left of it are the connections that it had let in.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(former.pid, signal.SIGTERM)
+        self._former.clear()
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):

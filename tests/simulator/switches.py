@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -24,6 +25,7 @@ FaultKind = Literal[
     "expire_token",
     "hang",
 ]
+PrincipalSpelling = Literal["name", "qualified"]
 
 
 _HINTS: dict[str, dict[str, Any]] = {}
@@ -126,6 +128,21 @@ class BaseSwitches(_Checked):
     latency_ms: int = 0
     faults: list[Fault] = field(default_factory=list)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        before = getattr(self, name, None)
+        super().__setattr__(name, value)
+        if name in self._watchers() and getattr(self, name) != before:
+            self._watchers()[name](name)
+
+    def watch(self, name: str, changed: Callable[[str], None]) -> None:
+        """Call `changed` with the name of the switch whenever that gets another value."""
+        self._watchers()[name] = changed
+
+    def _watchers(self) -> dict[str, Callable[[str], None]]:
+        # Not a switch: neither compared nor copied.
+        watchers: dict[str, Callable[[str], None]] = self.__dict__.setdefault("_watched", {})
+        return watchers
+
     def update(self, changes: dict[str, Any]) -> None:
         """All or nothing: a wrong name or value leaves every switch as it was."""
         trial = dataclasses.replace(self)
@@ -155,6 +172,8 @@ class Switches(BaseSwitches):
     opaque_token: bool = False
     permissions_api: Literal["both", "rest", "legacy", "none"] = "both"
     permissions_page_cap: int = 200
+    principal_spelling: PrincipalSpelling = "name"
+    access_api: Literal["both", "none"] = "both"
 
     # SCIM
     create_status: Literal[200, 201] = 201
@@ -183,6 +202,8 @@ class Switches(BaseSwitches):
     log_timezone: str = "UTC"
 
     # SSH
+    ssh_enabled: bool = True
+    shell_enabled: bool = True
     login_shell: Literal["sh", "appliancesh"] = "sh"
     ssh_banner: bool = False
     ssh_refuse: bool = False

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from simulator import DEFAULT_DOMAIN, PEOPLE, WS1B_SCHEMA, Appliance
+from simulator import DEFAULT_DOMAIN, INVENTORY, PEOPLE, WS1B_SCHEMA, Appliance
 from simulator.cli import main
 from simulator.client import Caller
 
@@ -343,7 +343,7 @@ def test_the_control_shows_them_and_a_reset_ends_them(appliance: Appliance, call
     ("spelling", "permitted"),
     [
         (f"{DEFAULT_DOMAIN}\\muffin", True),
-        (f"{DEFAULT_DOMAIN.upper()}\\MUFFIN@{DEFAULT_DOMAIN}", True),
+        (f"{DEFAULT_DOMAIN.upper()}\\MUFFIN", True),
         (f"muffin@{DEFAULT_DOMAIN}", True),
         ("other.example.org\\muffin", False),
         ("muffin", False),
@@ -382,7 +382,9 @@ def test_the_command_tells_it_too(tmp_path: Any, capsys: pytest.CaptureFixture[s
         assert main(["login", "muffin", "--state", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "allowed, but without any permission yet",
+        f"known as {DEFAULT_DOMAIN}\\muffin, sees nothing",
         "allowed, with a permission",
+        f"known as {DEFAULT_DOMAIN}\\muffin, sees {', '.join(INVENTORY)}",
     ]
 
 
