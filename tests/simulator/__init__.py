@@ -5,18 +5,22 @@
 from __future__ import annotations
 
 from .appliance import Appliance
+from .failures import FAILURES, Failure
 from .federation_log import FederationLog
 from .gate import http_date
 from .inventory import INVENTORY
 from .login import PEOPLE, Login
+from .mixed_log import CASES, Case, MixedLog
 from .pocket_id import PocketId, PocketIdSwitches
 from .resources import GROUP_SCHEMA, MFA_SCHEMA, USER_SCHEMA, WS1B_SCHEMA
 from .state import Seen
 from .switches import DEFAULT_DOMAIN, DEFAULT_PROVIDER_ID, Fault, Provider, Switches
 
 __all__ = [
+    "CASES",
     "DEFAULT_DOMAIN",
     "DEFAULT_PROVIDER_ID",
+    "FAILURES",
     "GROUP_SCHEMA",
     "INVENTORY",
     "MFA_SCHEMA",
@@ -24,9 +28,12 @@ __all__ = [
     "USER_SCHEMA",
     "WS1B_SCHEMA",
     "Appliance",
+    "Case",
+    "Failure",
     "Fault",
     "FederationLog",
     "Login",
+    "MixedLog",
     "PocketId",
     "PocketIdSwitches",
     "Provider",

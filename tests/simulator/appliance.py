@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +19,8 @@ from .control import control_api
 from .federation_log import FederationLog
 from .gate import Environ
 from .login import Login, LoginFront
-from .permissions import Permissions
+from .mixed_log import CASES, Case, LogMixer, MixedLog
+from .permissions import READ_ONLY, Permission, Permissions, RefusedError
 from .permissions_api import permissions_api
 from .permissions_legacy import legacy_permissions_api
 from .pocket_id import PocketId
@@ -62,7 +66,7 @@ class Appliance(Service[Switches]):
         self._vsphere_logs.reset()
         self.access = Access(self.switches)
         self._front = LoginFront(self.broker, self.permissions, self.log, self._vsphere_logs, self.switches)
-        app = web_application(fqdn)
+        app = web_application(fqdn, lambda: self.switches.broker_down)
         app.register_blueprint(vcenter_api(self.state, self.switches, lambda: self.scim_url))
         app.register_blueprint(access_api(self.state, self.access, self.switches))
         app.register_blueprint(permissions_api(self.state, self.permissions, self.switches))
@@ -211,6 +215,38 @@ class Appliance(Service[Switches]):
         """As somebody of Pocket ID. Whom that refuses, the broker never sees: None, and no line in the log."""
         sub = at.sign_in(username, client_id)
         return None if sub is None else self.login(sub=sub, **options)
+
+    def write_attempts(
+        self,
+        attempts: int = 10_000,
+        people: int = 200,
+        *,
+        seed: int = 16,
+        end: datetime | None = None,
+        within: timedelta = timedelta(minutes=10),
+        cases: Sequence[Case] = CASES,
+    ) -> MixedLog:
+        """Logs in which many have tried, until now, and failed in every way; with their users and permissions.
+
+        Comes back with the truth. The broker is not down after it, though it was for those whose case that is; the
+        last seconds of the log are as new as those of any log, so what was allowed there may yet look undecided.
+        """
+        known, spelling = self.switches.providers, self.switches.principal_spelling
+        domain = known[0].domains[0] if known and known[0].domains else ""
+        mixer = LogMixer(self.log, self._vsphere_logs, spelling, seed=seed)
+        until = end or datetime.now(UTC)
+        mixed, texts = mixer.mix(attempts, people, domain, end=until, within=within, cases=cases)
+        for person in mixed.people:
+            if person.standing_id is not None:
+                names = {"given_name": person.name.title(), "family_name": "Baker"}
+                self.add_user(person.name, person.standing_id, domain=domain, active=person.active, **names)
+            if person.permitted:
+                # One that stands outlived its user, and serves.
+                with suppress(RefusedError):
+                    self.permissions.create(Permission(person.principal(spelling), READ_ONLY, propagating=True))
+        self.log.append(texts.federation)
+        self._vsphere_logs.write(texts.vpxd, texts.virgo)
+        return mixed
 
     @property
     def current_sync_token(self) -> str | None:

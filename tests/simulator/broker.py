@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .errors import BrokerError
@@ -57,11 +57,14 @@ class Broker:
         with self.lock:
             return [self._render_fully(entry) for entry in self._entries.values()]
 
-    def active_user(self, external_id: str) -> Json | None:
-        """What a login finds."""
+    def active_user(self, external_id: str, domains: Sequence[str] = ()) -> Json | None:
+        """What a login finds, at the provider of these domains."""
         with self.lock:
             key = self._by_external_id.get(external_id)
             if key is None or self._entries[key].resource.get("active") is False:
+                return None
+            domain = self._entries[key].domain
+            if domain and domains and domain.casefold() not in [known.casefold() for known in domains]:
                 return None
             return self._render_fully(self._entries[key])
 
@@ -145,6 +148,36 @@ class Broker:
             self._forget_indexes(entry)
             del self._entries[key]
             self.groups.drop_member(key)
+
+    # Behind the API's back
+
+    def alter_user(self, external_id: str, name: str, changes: Json) -> bool:
+        """Change whoever has the ExternalId, or else the name, even what the API does not; False if nobody has."""
+        with self.lock:
+            key = self._by_external_id.get(external_id) or self._by_bare_name(name)
+            if key is None:
+                return False
+            entry = self._entries[key]
+            self._forget_indexes(entry)
+            entry.resource.update(changes)
+            self._store(entry)
+            return True
+
+    def remove_user_of(self, external_id: str, name: str) -> None:
+        """Whoever has the ExternalId, and whoever has the name."""
+        with self.lock:
+            for key in {self._by_external_id.get(external_id), self._by_bare_name(name)} - {None}:
+                assert key is not None
+                self._forget_indexes(self._entries[key])
+                del self._entries[key]
+                self.groups.drop_member(key)
+
+    def _by_bare_name(self, name: str) -> str | None:
+        wanted_name = name.casefold()
+        for (domain, known), key in self._by_name.items():
+            if wanted_name in (known, known.removesuffix(f"@{domain}")):
+                return key
+        return None
 
     # Inside
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m simulator`: start, stop, status, login, sign-in, pocket-id."""
+"""`python -m simulator`: start, stop, status, login, attempts, switch, sign-in, pocket-id."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .failures import FAILURES
 from .guide import remove_files, words, write_files, written
 from .login import PEOPLE
 from .switches import Switches
@@ -69,6 +70,17 @@ def _parser() -> argparse.ArgumentParser:
     login.add_argument("--sub", help="what the identity provider sends as the person's id")
     login.add_argument("--from", dest="source_ip", metavar="IP", help="address it comes from")
     login.add_argument("--domain", help="domain of the provider")
+    login.add_argument("--failure", choices=FAILURES, help="let it fail so; what is a state of the appliance stays")
+
+    attempts = commands.add_parser("attempts", parents=[common], help="fill the logs: many people, every way to fail")
+    attempts.set_defaults(command=_attempts)
+    attempts.add_argument("--attempts", type=int, default=1000)
+    attempts.add_argument("--people", type=int, default=len(FAILURES) + 1)
+    attempts.add_argument("--seed", type=int, default=16, help="the same one gives the same people and cases")
+
+    switch = commands.add_parser("switch", parents=[common], help="change what can be chosen at run time")
+    switch.set_defaults(command=_switch)
+    switch.add_argument("switch", nargs="+", metavar="NAME=JSON", help="as broker_down=false or ssh_enabled=false")
 
     sign_in = commands.add_parser("sign-in", parents=[common], help="sign in at Pocket ID, and from there at vCenter")
     sign_in.set_defaults(command=_sign_in)
@@ -131,18 +143,22 @@ def _fill(pocket_id: PocketId) -> None:
 def _switches(pairs: Sequence[str]) -> Switches:
     switches = Switches()
     for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise RefusalError(f"--switch {pair}: write it as NAME=JSON")
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = text
+        name, value = _pair(pair)
         try:
             switches.update({name: value})
         except (AttributeError, TypeError, ValueError) as error:
             raise RefusalError(f"--switch {pair}: {error}") from error
     return switches
+
+
+def _pair(pair: str) -> tuple[str, Any]:
+    name, equals, text = pair.partition("=")
+    if not equals:
+        raise RefusalError(f"--switch {pair}: write it as NAME=JSON")
+    try:
+        return name, json.loads(text)
+    except ValueError:
+        return name, text
 
 
 def _start_detached(options: argparse.Namespace, state_dir: Path) -> int:
@@ -212,8 +228,24 @@ def _login(options: argparse.Namespace) -> int:
     if options.sub is None and options.name not in PEOPLE:
         raise RefusalError(f"Nobody knows {options.name}; known are {', '.join(PEOPLE)}. Give --sub.")
     wanted = {"person": options.name, "sub": options.sub}
-    wanted |= {"source_ip": options.source_ip, "domain": options.domain}
+    wanted |= {"source_ip": options.source_ip, "domain": options.domain, "failure": options.failure}
     _tell(_call(about, "login", {key: value for key, value in wanted.items() if value is not None}))
+    return 0
+
+
+def _attempts(options: argparse.Namespace) -> int:
+    """The truth is printed: what can be found out from the logs and the broker is another matter."""
+    wanted = {"attempts": options.attempts, "people": options.people, "seed": options.seed}
+    for name, case in _call(_required(options.state.absolute()), "attempts", wanted)["by_person"].items():
+        print(f"{name}  {case}")
+    return 0
+
+
+def _switch(options: argparse.Namespace) -> int:
+    changes = dict(map(_pair, options.switch))
+    now = _call(_required(options.state.absolute()), "switches", changes, "PUT")
+    for name in changes:
+        print(f"{name} is {json.dumps(now[name])}")
     return 0
 
 
@@ -240,7 +272,9 @@ def _change_members(options: argparse.Namespace) -> int:
 
 def _tell(answer: dict[str, Any]) -> None:
     if not answer["allowed"]:
-        print(f"denied ({answer['reason']})")
+        # Where nothing reached the broker there is no login context.
+        where = "" if answer["context_id"] else ": nothing is in any log"
+        print(f"denied ({answer['reason'] or answer['failure']}){where}")
     else:
         print("allowed, with a permission" if answer["permitted"] else "allowed, but without any permission yet")
         print(f"known as {answer['principal']}, sees {', '.join(answer['inventory']) or 'nothing'}")
@@ -273,12 +307,15 @@ def _pocket_id(state_dir: Path) -> dict[str, Any]:
     return about
 
 
-def _call(about: dict[str, Any], path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _call(
+    about: dict[str, Any], path: str, body: dict[str, Any] | None = None, method: str | None = None
+) -> dict[str, Any]:
     context = ssl.create_default_context(cafile=about["ca_file"])
     request = urllib.request.Request(
         f"{about['control_url']}/{path}",
         data=None if body is None else json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
+        method=method,
     )
     # A proxy of the environment knows nothing of this machine's own ports.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))

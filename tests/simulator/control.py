@@ -130,6 +130,11 @@ def _add_acting(api: Blueprint, appliance: Appliance) -> None:
         options = sent()
         return json_answer(dataclasses.asdict(appliance.login(**options)))
 
+    @api.post("/attempts")
+    def attempts() -> Response:
+        mixed = appliance.write_attempts(**sent())
+        return json_answer({"by_person": mixed.by_person, "by_context": mixed.by_context})
+
     @api.post("/mint")
     def mint() -> Response:
         token = appliance.mint(**sent())

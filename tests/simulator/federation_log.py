@@ -74,16 +74,18 @@ class FederationLog:
         logger: str,
         message: str,
         *,
+        package: str = f"{VIDM}.",
         moment: datetime | str | None = None,
         thread: str = POOL,
+        tenant: str = "CUSTOMER",
         address: str = "-",
         request: str = "-",
         context: str = "-",
     ) -> str:
         stamp = moment if isinstance(moment, str) else self.stamp(moment)
-        brackets = f"[CUSTOMER;-;{address};{request};-;{context}]"
+        brackets = f"[{tenant};-;{address};{request};-;{context}]"
         head = f"{stamp} {level:<5} localhost:federation ({thread}) {brackets}"
-        return f"{head} {VIDM}.{logger} - {message}\n"
+        return f"{head} {package}{logger} - {message}\n"
 
     def append(self, text: str | bytes) -> None:
         data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")

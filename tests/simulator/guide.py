@@ -148,6 +148,14 @@ Files
 Sign in as somebody (the first time it is denied, and the log tells why)
   {login}
 
+Let a login fail in another way (login --help names them all), and end what stays of it
+  {simulator} login muffin --failure claim_missing{state}
+  {simulator} login muffin --failure broker_down{state}
+  {simulator} switch broker_down=false{state}
+
+Fill the logs with many people, who fail in every way, and be told the truth about them
+  {simulator} attempts{state}
+
 Sign in at Pocket ID, and from there at vCenter; leave a group of Pocket ID, and join it
   {simulator} sign-in muffin{state}
   {simulator} pocket-id leave vcenter-admins muffin{state}

@@ -4,15 +4,16 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 
 from .broker import Broker
+from .failures import SILENT, WRONG_DOMAIN, Causes, Failure, known_failure
 from .federation_log import FederationLog
 from .inventory import inventory_of, principal_of
+from .login_lines import CLAIM, SOURCE_IP, USER_AGENT, Attempt, is_provider_failure, lines_of
 from .permissions import Permissions
+from .resources import Json
 from .switches import Switches
 from .vsphere_logs import VsphereLogs
 
@@ -21,20 +22,15 @@ PEOPLE = {
     "crumpet": "5f2a9be8-90c1-4f0e-8a57-2d1f3c9b7e02",
     "scone": "a17c60d4-33be-4f9a-b1c8-9e4d5a6b8c03",
 }
-USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
-SOURCE_IP = "192.0.2.10"
-
-_MANAGER = "login.context.LoginContextManager"
-_RESOLVER = "login.processor.AuthResponseUserResolver"
-_METRICS = "utils.MetricsPublisherUtil"
-_DENIED = "com.vmware.vidm.federation.login.AccessDeniedException: Access denied with reason code"
 
 
 @dataclass(frozen=True)
 class Login:
-    """What came of it. The context id is the one in the log.
+    """What came of it.
 
-    Who is allowed in is known to vCenter as the `principal`, and yet sees only what its permissions say: `inventory`.
+    The context id is the one in the log, and empty where nothing reached the broker; the reason is the code that the
+    log gives, where it gives one. Who is allowed in is known to vCenter as the `principal`, and yet sees only what its
+    permissions say: `inventory`. `failure` is what was brought about.
     """
 
     allowed: bool
@@ -44,6 +40,7 @@ class Login:
     permitted: bool
     principal: str | None = None
     inventory: list[str] = field(default_factory=list)
+    failure: Failure | None = None
 
 
 class LoginFront:
@@ -55,6 +52,7 @@ class LoginFront:
         self._log = log
         self._logs = logs
         self._switches = switches
+        self._causes = Causes(broker, permissions, switches)
 
     def login(
         self,
@@ -66,34 +64,42 @@ class LoginFront:
         source_ip: str = SOURCE_IP,
         user_agent: str = USER_AGENT,
         attribute: str = "ExternalId",
+        claim: str = CLAIM,
         at: datetime | str | None = None,
         provider: str | None = None,
+        failure: Failure | None = None,
     ) -> Login:
-        """Values are logged raw, whatever they hold: that is what the appliance does."""
+        """One attempt. A `failure` that is a state of the appliance stays after it.
+
+        Values are logged raw, whatever they hold: that is what the appliance does.
+        """
         external_id = sub if sub is not None else _sub(person)
+        if failure is not None:
+            self._causes.bring_about(known_failure(failure), person or external_id, external_id)
+        if failure in SILENT or self._switches.broker_down:
+            failure = "broker_down" if self._switches.broker_down else failure
+            return Login(False, None, "", external_id, permitted=False, failure=failure)
         if domains is None:
-            domains = self._domains(provider) if domain is None else [domain]
+            # Without a domain of its own, the provider of another one is that of nobody here.
+            wrong = failure == "wrong_domain" and domain is None and provider is None
+            domains = [domain or WRONG_DOMAIN] if domain or wrong else self._domains(provider)
+        attempt = Attempt(external_id, domains, source_ip, user_agent, attribute, claim)
         moment = datetime.fromisoformat(at) if isinstance(at, str) else at
-        user = self._broker.active_user(external_id)
-        context = str(uuid.uuid4())
-        lines = self._lines(
-            context,
-            external_id,
-            ", ".join(domains),
-            source_ip,
-            user_agent,
-            attribute,
-            moment,
-            denied=user is None,
-        )
-        self._log.append("".join(lines))
+        if is_provider_failure(failure):
+            self._log.append("".join(lines_of(self._log, attempt, failure, moment)))
+            return Login(False, None, attempt.context, external_id, permitted=False, failure=failure)
+        user = self._broker.active_user(external_id, domains)
+        self._log.append("".join(lines_of(self._log, attempt, "allowed" if user else "user_not_found", moment)))
         if user is None:
-            return Login(False, "USER_NOT_FOUND", context, external_id, permitted=False)
+            return Login(False, "USER_NOT_FOUND", attempt.context, external_id, permitted=False, failure=failure)
+        return self._let_in(user, attempt, moment, failure)
+
+    def _let_in(self, user: Json, attempt: Attempt, moment: datetime | None, failure: Failure | None) -> Login:
         spelling = self._switches.principal_spelling
         principal = principal_of(user, spelling)
         seen = inventory_of(user, spelling, self._permissions.all())
         self._logs.write(*self._logs.of_login(principal, self._log.aware(moment), sees=bool(seen)))
-        return Login(True, None, context, external_id, bool(seen), principal.full_name, seen)
+        return Login(True, None, attempt.context, attempt.external_id, bool(seen), principal.full_name, seen, failure)
 
     def _domains(self, provider: str | None) -> list[str]:
         known = self._switches.providers
@@ -103,51 +109,6 @@ class LoginFront:
         if provider is not None:
             raise ValueError(f"No provider {provider!r}; known: {[item.name for item in known]}")
         return list(known[0].domains) if known else []
-
-    def _lines(
-        self,
-        context: str,
-        sub: str,
-        domains: str,
-        address: str,
-        user_agent: str,
-        attribute: str,
-        at: datetime | None,
-        *,
-        denied: bool,
-    ) -> list[str]:
-        line = partial(self._log.line, address=address, request=str(uuid.uuid4()))
-        back = partial(line, context=context)
-        fetching = f"Fetching user for jit login context: {context} on attribute {attribute}={sub}"
-        changed = "changed during login flow from null to"
-        steps = [
-            partial(line, "INFO", _MANAGER, f"Created new login context with id: {context}"),
-            partial(line, "INFO", _MANAGER, f"Loaded login context: {context}"),
-            partial(back, "WARN", _MANAGER, f"User agent {changed} {user_agent}"),
-            partial(back, "WARN", _MANAGER, f"Client IP {changed} {address}"),
-            partial(back, "INFO", _METRICS, "OIDC authentication successful"),
-            partial(back, "INFO", _RESOLVER, f"{fetching}, domains: [{domains}]"),
-        ]
-        if denied:
-            exception = (
-                f"User fetching exception with nameId {sub}, nameIdFormat {attribute}, "
-                f"and domains [{domains}], user not found"
-            )
-            failing = (
-                f"Failing login. contextUuid: {context}, exception: {_DENIED}: USER_NOT_FOUND, "
-                "isAuthenticationForced: false"
-            )
-            failed = "Login failed due to reason: USER_NOT_FOUND"
-            access = f"Access denied for login context: {context}"
-            worker = partial(back, thread="ForkJoinPool-2-worker-3542")
-            steps += [
-                partial(worker, "WARN", _RESOLVER, exception),
-                partial(worker, "INFO", "login.LoginEventServiceAspect", failing),
-                partial(worker, "INFO", _METRICS, failed),
-                partial(back, "INFO", "exception.handler.LoginExceptionHandler", access),
-            ]
-        moments = [at + timedelta(milliseconds=7 * n) if at else None for n in range(len(steps))]
-        return [step(moment=moment) for step, moment in zip(steps, moments, strict=True)]
 
 
 def _sub(person: str | None) -> str:

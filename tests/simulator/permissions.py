@@ -13,6 +13,7 @@ from .resources import Json
 Kind = Literal["USER", "GROUP"]
 
 ADMINISTRATOR = "-1"
+READ_ONLY = "-2"
 NO_ACCESS = "-5"
 GLOBAL = ("GlobalAcl", "GlobalAcl")
 ROOT_FOLDER = ("Folder", "group-d1")
@@ -93,7 +94,7 @@ def _system_roles() -> dict[str, Role]:
         ADMINISTRATOR: Role(
             "Admin", "Full access rights", [*LEAST_PRIVILEGES, "Authorization.ModifyPermissions"], True
         ),
-        "-2": Role("ReadOnly", "See details of objects, but not make changes", [*LEAST_PRIVILEGES], True),
+        READ_ONLY: Role("ReadOnly", "See details of objects, but not make changes", [*LEAST_PRIVILEGES], True),
         NO_ACCESS: Role("NoAccess", "Used for restricting granted access", [], True),
     }
 

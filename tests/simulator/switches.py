@@ -175,6 +175,9 @@ class Switches(BaseSwitches):
     principal_spelling: PrincipalSpelling = "name"
     access_api: Literal["both", "none"] = "both"
 
+    # the whole broker: SCIM and federation answer 503, and a login leaves no line
+    broker_down: bool = False
+
     # SCIM
     create_status: Literal[200, 201] = 201
     update_status: Literal[200, 204] = 200

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
@@ -13,15 +15,18 @@ from .errors import ApiError, BrokerError, LegacyError
 BROKER_PATHS = ("/usergroup/", "/federation/", "/acs/")
 
 
-def web_application(fqdn: str) -> Flask:
+def web_application(fqdn: str, broker_is_down: Callable[[], bool]) -> Flask:
     app = Flask("simulator")
 
     @app.before_request
-    def refuse_other_hosts() -> Response | None:
+    def keep_from_the_broker() -> Response | None:
+        if not request.path.startswith(BROKER_PATHS):
+            return None
+        if broker_is_down():
+            # What stands before vCenter's services says so of any of them; that it does of the broker is a guess.
+            return Response("no healthy upstream", 503, content_type="text/plain")
         host = request.headers.get("Host", "").partition(":")[0]
-        if request.path.startswith(BROKER_PATHS) and host.casefold() != fqdn.casefold():
-            return Response(b"", 444)
-        return None
+        return Response(b"", 444) if host.casefold() != fqdn.casefold() else None
 
     @app.errorhandler(BrokerError)
     def broker_refuses(error: BrokerError) -> Response:

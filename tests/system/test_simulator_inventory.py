@@ -9,10 +9,9 @@ from typing import Literal
 
 import pytest
 from simulator import DEFAULT_DOMAIN, INVENTORY, PEOPLE, Appliance
-from simulator.permissions import NO_ACCESS, ROOT_FOLDER, Permission, Principal
+from simulator.permissions import NO_ACCESS, READ_ONLY, ROOT_FOLDER, Permission, Principal
 from system.scenes import add_group
 
-READ_ONLY = "-2"
 OUTCOMES = {"all": INVENTORY, "root": ["/"], "nothing": []}
 
 
