@@ -16,7 +16,7 @@ LONGEST = 86400
 
 
 class Access:
-    """Both are as their switches say until somebody sets them; a switch that is changed sets them too."""
+    """Both are as their switches say until somebody sets them over the API; setting the switch again ends that."""
 
     def __init__(self, switches: Switches) -> None:
         self._switches = switches

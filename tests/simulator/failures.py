@@ -9,7 +9,8 @@ the login: C(broker_down) until the switch of that name is set back, the rest un
 - C(unknown_external_id): the broker has no such user.
 - C(other_external_id): the user stands there with another ExternalId than the provider sends.
 - C(inactive): the user stands there and is inactive. That this is logged as USER_NOT_FOUND is likely, not known.
-- C(wrong_domain): the user stands there, and signs in at the provider of another domain.
+- C(wrong_domain): the user stands there, and signs in at the provider of another domain. The broker names the domains of
+  the look-up in its log; that a user of none of them is not found is likely, not known, and happens for this failure only.
 - C(no_permission): the user is let in, and sees nothing.
 """
 

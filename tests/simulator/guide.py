@@ -130,9 +130,8 @@ vCenter
 Shell of the appliance
 {ssh}
   login log   {about["log_path"]}
-  and of what follows, who is known to vCenter and sees nothing
-              {about["virgo_log"]}
-              {about["vpxd_log"]}
+  client log  {about["virgo_log"]} (under which name vCenter knows who was let in)
+  vpxd log    {about["vpxd_log"]} (and who of them has no permission)
 
 Pocket ID (with muffin and crumpet, and muffin in the group vcenter-admins)
   URL         {pocket_id["url"]}

@@ -88,7 +88,8 @@ class LoginFront:
         if is_provider_failure(failure):
             self._log.append("".join(lines_of(self._log, attempt, failure, moment)))
             return Login(False, None, attempt.context, external_id, permitted=False, failure=failure)
-        user = self._broker.active_user(external_id, domains)
+        # Whether the domain counts in the look-up is not known: it does where that is to be shown, and there alone.
+        user = self._broker.active_user(external_id, domains if failure == "wrong_domain" else ())
         self._log.append("".join(lines_of(self._log, attempt, "allowed" if user else "user_not_found", moment)))
         if user is None:
             return Login(False, "USER_NOT_FOUND", attempt.context, external_id, permitted=False, failure=failure)

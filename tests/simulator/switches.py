@@ -129,26 +129,31 @@ class BaseSwitches(_Checked):
     faults: list[Fault] = field(default_factory=list)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        before = getattr(self, name, None)
         super().__setattr__(name, value)
-        if name in self._watchers() and getattr(self, name) != before:
-            self._watchers()[name](name)
+        self._tell(name)
 
-    def watch(self, name: str, changed: Callable[[str], None]) -> None:
-        """Call `changed` with the name of the switch whenever that gets another value."""
-        self._watchers()[name] = changed
+    def watch(self, name: str, set_anew: Callable[[str], None]) -> None:
+        """Call `set_anew` with the name of the switch whenever that is set, to whatever value."""
+        self._watchers()[name] = set_anew
 
     def _watchers(self) -> dict[str, Callable[[str], None]]:
         # Not a switch: neither compared nor copied.
         watchers: dict[str, Callable[[str], None]] = self.__dict__.setdefault("_watched", {})
         return watchers
 
+    def _tell(self, name: str) -> None:
+        if name in self._watchers():
+            self._watchers()[name](name)
+
     def update(self, changes: dict[str, Any]) -> None:
         """All or nothing: a wrong name or value leaves every switch as it was."""
         trial = dataclasses.replace(self)
         for name, value in changes.items():
             setattr(trial, name, value)
-        self.copy_from(trial)
+        for item in dataclasses.fields(self):
+            super().__setattr__(item.name, getattr(trial, item.name))
+        for name in changes:
+            self._tell(name)
 
     def copy_from(self, other: Self) -> None:
         for item in dataclasses.fields(self):

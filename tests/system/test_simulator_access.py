@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulator import Appliance, Switches
+from simulator import PEOPLE, Appliance, Switches
 from simulator.access import LONGEST
 from simulator.client import Caller
 
@@ -124,8 +124,11 @@ def test_a_closed_port_opens_again_and_connections_live_on(either: Appliance) ->
 def test_the_switch_is_the_state_at_first_and_may_change(either: Appliance) -> None:
     either.switches.ssh_enabled = False
     assert refuses(either)
-    either.switches.update({"latency_ms": 0})
     either.access.ssh = True
+    either.switches.update({"latency_ms": 0})
+    assert not refuses(either)
+    either.access.ssh = False
+    either.switches.update({"ssh_enabled": True})
     assert not refuses(either)
     either.access.ssh = False
     either.reset()
@@ -140,6 +143,15 @@ def test_an_appliance_may_start_without(tmp_path: Path) -> None:
         assert run(appliance, "echo up") == "up\n"
         appliance.reset()
         assert refuses(appliance)
+
+
+@pytest.mark.parametrize("either", KINDS, indirect=True)
+def test_the_logs_of_vcenter_are_read_like_that_of_the_broker(either: Appliance) -> None:
+    either.add_user("muffin", PEOPLE["muffin"])
+    either.login("muffin")
+    paths = (either.log_path, either.virgo_log, either.vpxd_log)
+    assert run(either, f"cat {' '.join(map(str, paths))}") == "".join(path.read_text() for path in paths)
+    assert all(path.read_text() for path in paths)
 
 
 # Shell
