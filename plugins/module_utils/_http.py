@@ -29,7 +29,7 @@ from ._errors import (
     UnauthenticatedError,
     UnreadableAnswerError,
 )
-from ._read_only import changes_nothing
+from ._read_only import changes_nothing, only_reads
 from ._tls import tls_context
 
 REQUESTS_IMPORT_ERROR: str | None = None
@@ -45,7 +45,6 @@ TRIES = 4
 LONGEST_PAUSE = 60.0
 WAVE = 64
 """How many questions are on their way to the threads at once."""
-REPEATABLE = frozenset({"GET"})
 BUSY = frozenset({502, 503, 504})
 
 Authorization = Callable[["requests.PreparedRequest"], "requests.PreparedRequest"]
@@ -206,7 +205,7 @@ class HttpClient:
         for attempt in range(1, TRIES + 1):
             self._wait_until_welcome()
             again = attempt < TRIES and not self.hurry.is_set()
-            repeatable = again and method in REPEATABLE
+            repeatable = again and only_reads(method, url)
             self._count(method, url)
             try:
                 response = self._session().request(
@@ -383,13 +382,16 @@ def _retry_after(header: str | None, attempt: int) -> float:
 
 
 def _error_said(response: requests.Response) -> tuple[str, str]:
-    """The code and the text of the error bodies of vSphere's /api, the broker, SCIM (RFC 7644 section 3.12) and Pocket ID."""
+    """The code and the text of the error bodies of vSphere, the broker, SCIM (RFC 7644 section 3.12) and Pocket ID."""
     try:
         document = response.json()
     except (ValueError, RecursionError):
         return "", response.text
     if not isinstance(document, dict):
         return "", response.text
+    if isinstance(document.get("value"), dict) and isinstance(document.get("type"), str):
+        # Below /rest: the name of the error's type is the code below /api.
+        document = {"error_type": document["type"].rpartition(".")[2].upper(), **document["value"]}
     errors = document.get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     code = str(

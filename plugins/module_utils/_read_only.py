@@ -11,20 +11,28 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-HARMLESS = (
+SESSIONS = (
     ("POST", "/api/session", ""),
     ("DELETE", "/api/session", ""),
+)
+READING = (
     ("POST", "/api/vcenter/authorization/permissions", "action=list"),
     ("POST", "/rest/com/vmware/cis/authz/permission", "~action=list-detail"),
 )
-HARMLESS_ENDINGS = (("POST", "/.search"),)
+READING_ENDINGS = (("POST", "/.search"),)
 
 
 def changes_nothing(method: str, url: str) -> bool:
     """Whether a request may be sent in check mode."""
     parts = urlsplit(url)
+    return only_reads(method, url) or (method, parts.path, parts.query) in SESSIONS
+
+
+def only_reads(method: str, url: str) -> bool:
+    """Whether a request may be sent again: unlike a login, it has no effect at all."""
+    parts = urlsplit(url)
     return (
         method == "GET"
-        or (method, parts.path, parts.query) in HARMLESS
-        or any(method == verb and parts.path.endswith(ending) for verb, ending in HARMLESS_ENDINGS)
+        or (method, parts.path, parts.query) in READING
+        or any(method == verb and parts.path.endswith(ending) for verb, ending in READING_ENDINGS)
     )

@@ -90,10 +90,10 @@ class VcenterClient:
         """The broker's external identity providers."""
         attempted = "list the Identity Broker's providers"
         try:
-            document = self._call("GET", self._broker("providers"), attempted)
+            document = self.call("GET", self._broker("providers"), attempted)
         except NotFoundError:
-            document = self._call("GET", "/api/vcenter/identity/authbrokeridp", attempted)
-            if not self._understood(attempted, lambda: read_providers(document, self._tenant)):
+            document = self.call("GET", "/api/vcenter/identity/authbrokeridp", attempted)
+            if not self.understood(attempted, lambda: read_providers(document, self._tenant)):
                 raise NotFoundError(
                     attempted,
                     self.hostname,
@@ -101,13 +101,13 @@ class VcenterClient:
                     "Configure it first (vSphere Client, Administration, Single Sign On, Configuration), or correct tenant.",
                     status=404,
                 ) from None
-        return self._understood(attempted, lambda: read_providers(document, self._tenant))
+        return self.understood(attempted, lambda: read_providers(document, self._tenant))
 
     def read_token(self) -> str:
         """The tenant admin token: powerful, so it stays here, and is used to read SCIM only."""
         attempted = "ask for the tenant's admin token"
-        document = self._call("GET", self._broker("admin-client"), attempted)
-        token = self._understood(attempted, lambda: read_admin_token(document))
+        document = self.call("GET", self._broker("admin-client"), attempted)
+        token = self.understood(attempted, lambda: read_admin_token(document))
         self._http.hide(token)
         return token
 
@@ -116,8 +116,8 @@ class VcenterClient:
         attempted = "mint a sync token"
         path = f"{self._broker('providers')}/{quote(provider_id, safe='')}/sync-client?action=generate-result"
         try:
-            document = self._call("POST", path, attempted, in_check_mode=in_check_mode)
-            minted = self._understood(attempted, lambda: read_sync_token(document))
+            document = self.call("POST", path, attempted, in_check_mode=in_check_mode)
+            minted = self.understood(attempted, lambda: read_sync_token(document))
         except (TransportError, UnreadableAnswerError) as error:
             raise IdentityBrokerError(
                 error.message,
@@ -129,22 +129,24 @@ class VcenterClient:
     def _broker(self, path: str) -> str:
         return f"/api/vcenter/identity/broker/tenants/{quote(self._tenant, safe='')}/{path}"
 
-    def _call(self, method: str, path: str, attempted: str, *, in_check_mode: bool = False) -> Any:
+    def call(self, method: str, path: str, attempted: str, *, document: Any = None, in_check_mode: bool = False) -> Any:
+        """Send a request in this session, and return the document of its answer."""
         self.log_in()
         try:
-            return self._authorized(method, path, attempted, in_check_mode)
+            return self._authorized(method, path, attempted, document, in_check_mode)
         except UnauthenticatedError:
             # Idle or absolute end of the session in the midst of a run: once more with a new one.
             self._session = None
             self.log_in()
-            return self._authorized(method, path, attempted, in_check_mode)
+            return self._authorized(method, path, attempted, document, in_check_mode)
 
-    def _authorized(self, method: str, path: str, attempted: str, in_check_mode: bool) -> Any:
+    def _authorized(self, method: str, path: str, attempted: str, document: Any, in_check_mode: bool) -> Any:
         return self._http.request(
             method,
             self._root + path,
             attempted=attempted,
             authorization=header_authorization(SESSION_HEADER, self._session or ""),
+            document=document,
             in_check_mode=in_check_mode,
         ).document
 
@@ -174,7 +176,8 @@ class VcenterClient:
         self._http.hide(answer.document)
         return answer.document
 
-    def _understood(self, attempted: str, read: Callable[[], T]) -> T:
+    def understood(self, attempted: str, read: Callable[[], T]) -> T:
+        """What was read of an answer. Raises UnreadableAnswerError where that raises ValueError."""
         try:
             return read()
         except ValueError as error:

@@ -31,9 +31,10 @@ FLOORS = (
         *{"_log_window", "_log_commands", "_summary", "_read_only", "_groups", "_group_plan", "_identities"},
         *{"_text_table", "_user_rows", "_user_report", "_user_page", "_user_page_script", "_user_page_style"},
         *{"_pocket_id_answers", "_people", "_provider_users", "_mirror", "_oidc_client_plan"},
+        *{"_permissions", "_permission_plan"},
     },
     {"_http", "_tls", "_private_file", "_token_file", "_journal"},
-    {"_vcenter", "_scim", "_pocket_id", "_log_reader"},
+    {"_vcenter", "_scim", "_pocket_id", "_log_reader", "_authorization"},
     {
         "_read_people",
         "_access",
@@ -42,11 +43,12 @@ FLOORS = (
         "_apply_oidc_client",
         "_apply_group",
         "_apply_membership",
+        "_apply_permission",
         "_provision",
         "_write_user",
     },
     {"_module"},
-    {"_broker_session", "_pocket_id_session"},
+    {"_broker_session", "_pocket_id_session", "_permission_session"},
 )
 
 
