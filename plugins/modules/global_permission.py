@@ -67,6 +67,16 @@ options:
       - Also take the role C(Admin) from the last user or group through which the account that logs in may administer vCenter.
     type: bool
     default: false
+  root_folder:
+    description:
+      - Where vCenter offers neither API, give the permission on the root folder of the inventory instead.
+      - That is not global. It does not reach what is no part of the inventory, such as tags and content libraries. A warning says
+        so, and RV(permission.global) is V(false).
+      - Needs pyvmomi. Where one of the APIs is there, this does not matter.
+    type: bool
+    default: false
+requirements:
+  - pyvmomi, for O(root_folder) only
 notes:
   - vCenter does not look whether the user or group exists. A permission of a misspelt one is accepted, listed, and has no effect.
   - vCenter takes C(DOMAIN\\muffin) and C(DOMAIN\\muffin@lab.example.org) for two. Which of them a login is taken for, where the
@@ -114,7 +124,7 @@ permission:
   type: dict
   contains:
     id:
-      description: The id in the API that was used; null in check mode for a permission to be created.
+      description: The id in the API that was used; null on the root folder, and in check mode for a permission to be created.
       type: str
       sample: username=lab.example.org\muffin;doc=urn:acl:global:permissions
     principal:
@@ -146,7 +156,7 @@ permission:
       type: bool
       sample: true
     global:
-      description: Whether it is a global permission.
+      description: Whether it is a global permission, and not one on the root folder.
       type: bool
       sample: true
 operation:
@@ -155,7 +165,7 @@ operation:
   type: str
   sample: create
 backend:
-  description: The API that was used; V(rest) of vSphere 9, or V(legacy).
+  description: The API that was used; V(rest) of vSphere 9, V(legacy), or V(root_folder).
   returned: success
   type: str
   sample: rest
@@ -164,10 +174,12 @@ backend:
 from typing import Any
 
 from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_permission import ensure_permission
-from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, vcenter_spec
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._permission_plan import desired_permission
-from ansible_collections.homelab.identity_broker.plugins.module_utils._permission_session import found_authorization
+from ansible_collections.homelab.identity_broker.plugins.module_utils._permission_session import (
+    PermissionSession,
+    permission_spec,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._permissions import (
     PRINCIPAL_TYPES,
     Principal,
@@ -177,7 +189,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._permissio
 
 def main() -> None:
     module = make_module(
-        vcenter_spec(),
+        permission_spec(),
         {
             "principal": {"type": "raw", "required": True},
             "domain": {"type": "str"},
@@ -189,9 +201,9 @@ def main() -> None:
         },
     )
 
-    def ensure(session: BrokerSession) -> dict[str, Any]:
+    def ensure(session: PermissionSession) -> dict[str, Any]:
         wanted = desired_permission(module.params)
-        found = found_authorization(session)
+        found = session.found()
         login = Principal.spelt("user", module.params["username"])
         outcome = ensure_permission(found, wanted, login, check_mode=module.check_mode)
         session.warnings += outcome.notes
@@ -208,7 +220,7 @@ def main() -> None:
             "diff": outcome.plan.diff(outcome.roles, authorization.title),
         }
 
-    run(BrokerSession, module, ensure)
+    run(PermissionSession, module, ensure)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,16 @@ options:
     description:
       - Return only permissions with this role, given by its name or its id as in M(homelab.identity_broker.global_permission).
     type: raw
+  root_folder:
+    description:
+      - Where vCenter offers neither API, list the permissions on the root folder of the inventory instead.
+      - That is not global. It does not reach what is no part of the inventory, such as tags and content libraries. A warning says
+        so, and RV(permissions[].global) is V(false).
+      - Needs pyvmomi. Where one of the APIs is there, this does not matter.
+    type: bool
+    default: false
+requirements:
+  - pyvmomi, for O(root_folder) only
 seealso:
   - module: homelab.identity_broker.global_permission
 """
@@ -65,7 +75,7 @@ permissions:
   elements: dict
   contains:
     id:
-      description: The id in the API that was used.
+      description: The id in the API that was used; null on the root folder.
       type: str
       sample: username=lab.example.org\muffin;doc=urn:acl:global:permissions
     principal:
@@ -97,7 +107,7 @@ permissions:
       type: bool
       sample: true
     global:
-      description: Whether it is a global permission.
+      description: Whether it is a global permission, and not one on the root folder.
       type: bool
       sample: true
 roles:
@@ -115,7 +125,7 @@ roles:
       type: str
       sample: Admin
 backend:
-  description: The API that was used; V(rest) of vSphere 9, or V(legacy).
+  description: The API that was used; V(rest) of vSphere 9, V(legacy), or V(root_folder).
   returned: success
   type: str
   sample: rest
@@ -123,10 +133,12 @@ backend:
 
 from typing import Any
 
-from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, vcenter_spec
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._permission_plan import narrowed
-from ansible_collections.homelab.identity_broker.plugins.module_utils._permission_session import found_authorization
+from ansible_collections.homelab.identity_broker.plugins.module_utils._permission_session import (
+    PermissionSession,
+    permission_spec,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._permissions import (
     PRINCIPAL_TYPES,
     shown_permission,
@@ -136,7 +148,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._permissio
 
 def main() -> None:
     module = make_module(
-        vcenter_spec(),
+        permission_spec(),
         {
             "principal": {"type": "raw"},
             "domain": {"type": "str"},
@@ -145,8 +157,8 @@ def main() -> None:
         },
     )
 
-    def read(session: BrokerSession) -> dict[str, Any]:
-        found = found_authorization(session)
+    def read(session: PermissionSession) -> dict[str, Any]:
+        found = session.found()
         authorization = found.authorization
         roles = authorization.roles()
         return {
@@ -159,7 +171,7 @@ def main() -> None:
             "backend": authorization.name,
         }
 
-    run(BrokerSession, module, read)
+    run(PermissionSession, module, read)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from .pocket_id import PocketId
 from .resources import MFA_SCHEMA, USER_SCHEMA, WS1B_SCHEMA, Json
 from .scim_api import scim_api, scim_groups_api
 from .service import Service
+from .soap_api import soap_api
 from .ssh_server import SshServer
 from .sshd import DebianSshd
 from .state import Seen, State
@@ -71,6 +72,7 @@ class Appliance(Service[Switches]):
         app.register_blueprint(access_api(self.state, self.access, self.switches))
         app.register_blueprint(permissions_api(self.state, self.permissions, self.switches))
         app.register_blueprint(legacy_permissions_api(self.state, self.permissions, self.switches))
+        app.register_blueprint(soap_api(self.state, self.permissions, self.switches))
         app.register_blueprint(scim_api(self.state, self.broker, self.switches))
         app.register_blueprint(scim_groups_api(self.state, self.broker, self.switches))
         app.register_blueprint(control_api(self))

@@ -177,6 +177,7 @@ class Switches(BaseSwitches):
     opaque_token: bool = False
     permissions_api: Literal["both", "rest", "legacy", "none"] = "both"
     permissions_page_cap: int = 200
+    unknown_principals: list[str] = field(default_factory=list)
     principal_spelling: PrincipalSpelling = "name"
     access_api: Literal["both", "none"] = "both"
 

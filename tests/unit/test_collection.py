@@ -34,7 +34,7 @@ FLOORS = (
         *{"_permissions", "_permission_plan"},
     },
     {"_http", "_tls", "_private_file", "_token_file", "_journal"},
-    {"_vcenter", "_scim", "_pocket_id", "_log_reader", "_authorization"},
+    {"_vcenter", "_scim", "_pocket_id", "_log_reader", "_authorization", "_root_folder"},
     {
         "_read_people",
         "_access",
