@@ -72,11 +72,12 @@ def _carried_out(plan: PermissionPlan, roles: Roles, authorization: Authorizatio
     if plan.is_done(kept):
         # Also where an answer was lost, or somebody else was quicker.
         return PermissionOutcome(plan, roles, kept, changed=True)
-    changed = not plan.is_untouched(kept)
+    others = plan.otherwise_spelt(listed)
+    changed = not plan.is_untouched(kept) or others != plan.others
     if broken is None:
-        told = f"It was written without an error, and yet {_stands(plan, kept, listed, roles)}"
+        told = f"It was written without an error, and yet {_stands(plan, kept, others, roles)}"
     else:
-        told = f"{broken} {_stands(plan, kept, listed, roles) if changed else _as_before(plan, authorization)}"
+        told = f"{broken} {_stands(plan, kept, others, roles) if changed else _as_before(plan, authorization)}"
     return PermissionOutcome(plan, roles, kept, changed, told)
 
 
@@ -124,16 +125,16 @@ def _send(
             step()
 
 
-def _stands(plan: PermissionPlan, kept: Permission | None, listed: Sequence[Permission], roles: Roles) -> str:
+def _stands(plan: PermissionPlan, kept: Permission | None, others: Sequence[Permission], roles: Roles) -> str:
     principal = plan.wanted.principal
     if kept is not None:
         role = roles.named(kept.role_id)
         spread = "propagating" if kept.propagate else "not propagating"
         return f"{principal.shown} has the role {role.name or role.id}, {spread}. Running the task again does the rest."
-    others = [each.principal.label for each in listed if each.principal.person == principal.person]
     if others:
+        told = ", ".join(each.principal.label for each in others)
         return (
-            f"vCenter lists it under another spelling: {', '.join(others)}. Give that as principal, if it is the one that a "
+            f"vCenter lists it under another spelling: {told}. Give that as principal, if it is the one that a "
             "login shows."
         )
     return f"{principal.shown} has no permission. Running the task again gives it."

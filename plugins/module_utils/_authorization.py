@@ -80,6 +80,8 @@ class Found:
 
 def global_authorization(vcenter: VcenterClient) -> Found | None:
     """The first API of global permissions that there is. A refusal is an error, never a reason to try the next."""
+    # A 404 to the login means another thing.
+    vcenter.log_in()
     candidates: tuple[Authorization, ...] = (RestAuthorization(vcenter), LegacyAuthorization(vcenter))
     for candidate in candidates:
         try:
@@ -197,6 +199,9 @@ def _advised(ask: Callable[[], T]) -> T:
     try:
         return ask()
     except (ForbiddenError, UnauthenticatedError) as error:
+        if error.way_out:
+            # Of logging in anew, in the midst.
+            raise
         raise IdentityBrokerError(
             error.message,
             way_out="The account that logs in needs the privilege Permissions, Modify permission "

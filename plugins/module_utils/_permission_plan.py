@@ -51,6 +51,10 @@ class PermissionPlan:
         found = _of(listed, self.wanted.principal)
         return found[0] if found else None
 
+    def otherwise_spelt(self, listed: Sequence[Permission]) -> tuple[Permission, ...]:
+        """What the same person has under other spellings in a list."""
+        return _otherwise_spelt(listed, self.wanted.principal)
+
     def is_done(self, kept: Permission | None) -> bool:
         """Whether what was read back is what was asked for."""
         if self.after is None or kept is None:
@@ -124,11 +128,7 @@ def plan_permission(
     """
     role_id = roles.find(wanted.role).id if wanted.state == "present" else ""
     before = _standing(listed, wanted.principal)
-    others = tuple(
-        each
-        for each in listed
-        if each.principal.person == wanted.principal.person and each.principal.key != wanted.principal.key
-    )
+    others = _otherwise_spelt(listed, wanted.principal)
     if others and (wanted.state == "present" or before is None):
         raise PlanRefusedError([_spellings(wanted.principal, before, others)])
     if wanted.state == "absent":
@@ -158,6 +158,11 @@ def _standing(listed: Sequence[Permission], principal: Principal) -> Permission 
 
 def _of(listed: Sequence[Permission], principal: Principal) -> list[Permission]:
     return [each for each in listed if each.principal.key == principal.key]
+
+
+def _otherwise_spelt(listed: Sequence[Permission], principal: Principal) -> tuple[Permission, ...]:
+    same = (each for each in listed if each.principal.person == principal.person)
+    return tuple(each for each in same if each.principal.key != principal.key)
 
 
 def _spellings(principal: Principal, before: Permission | None, others: Sequence[Permission]) -> str:

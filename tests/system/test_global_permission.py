@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, Fault
 from simulator.permissions import ROOT_FOLDER, Permission, Principal
 from system.playbook import Json, Modules
+from system.stub import Reply, stub_server
 
 Api = Literal["rest", "legacy"]
 APIS: list[Api] = ["rest", "legacy"]
@@ -260,6 +264,7 @@ def test_where_neither_api_answers(modules: Modules, appliance: Appliance, modul
 def test_a_refused_password_is_tried_once(modules: Modules, appliance: Appliance) -> None:
     message = modules.failed("global_permission", role="Admin", password="no-such-password", **MUFFIN)
     assert "user name or password is wrong" in message
+    assert "It was tried once" in message
     assert [seen.path for seen in appliance.requests] == ["/api/session"]
 
 
@@ -361,6 +366,83 @@ def test_a_list_that_cannot_be_read_back(modules: Modules, appliance: Appliance,
     result = modules.run("global_permission", role="Admin", **MUFFIN)
     assert (result["failed"], result["changed"]) == (True, True)
     assert "It was written. It could not be read back: Could not list the global permissions" in result["msg"]
+
+
+# Servers that are no appliance
+
+
+def answering(*replies: tuple[str, int, Any]) -> Callable[[str, str, dict[str, str]], Reply]:
+    """The first reply whose address is in the request's, and 404 to all else."""
+
+    def decide(method: str, path: str, _headers: dict[str, str]) -> Reply:
+        told = next(((s, json.dumps(d)) for part, s, d in replies if part in f"{method} {path}"), (404, "{}"))
+        return told[0], {"Content-Type": "application/json"}, told[1]
+
+    return decide
+
+
+SESSION = ("POST /api/session", 201, "session-of-the-stub")
+UNAUTHORIZED = {"error_type": "UNAUTHORIZED", "messages": []}
+LEGACY_UNAUTHORIZED = {"type": "com.vmware.vapi.std.errors.unauthorized", "value": {"messages": []}}
+EMPTY = {"items": []}
+
+
+@pytest.mark.parametrize(
+    ("replies", "says", "asked_last"),
+    [
+        ([], ["there is no vCenter API here"], "/api/session"),
+        (
+            [SESSION, ("action=list", 403, UNAUTHORIZED)],
+            ["HTTP 403 UNAUTHORIZED", "Authorization.ModifyPermissions"],
+            "/api/vcenter/authorization/permissions?action=list",
+        ),
+        (
+            [SESSION, ("~action=list-detail", 403, LEGACY_UNAUTHORIZED)],
+            ["HTTP 403 UNAUTHORIZED", "Authorization.ModifyPermissions"],
+            "/rest/com/vmware/cis/authz/permission?~action=list-detail",
+        ),
+        (
+            [SESSION, ("action=list", 200, {**EMPTY, "marker": "same"})],
+            ["the list comes back to where it was before"],
+            "/api/vcenter/authorization/permissions?action=list",
+        ),
+        (
+            [SESSION, ("action=list", 200, EMPTY), ("/roles", 403, UNAUTHORIZED)],
+            ["Could not list the roles", "Authorization.ModifyPermissions"],
+            "/api/vcenter/authorization/roles",
+        ),
+    ],
+)
+def test_what_other_servers_say(
+    modules: Modules, tmp_path: Path, replies: Any, says: list[str], asked_last: str
+) -> None:
+    with stub_server(tmp_path, answering(*replies)) as stub:
+        options = {**MUFFIN, "port": stub.port, "ca_path": str(stub.ca_file)}
+        message = modules.failed("global_permission", role="Admin", **options)
+    assert not [each for each in says if each not in message], message
+    assert [path for method, path in stub.requests if method != "DELETE"][-1] == asked_last
+
+
+def test_a_permission_that_is_listed_under_another_spelling_than_it_was_given(modules: Modules, tmp_path: Path) -> None:
+    listings = iter([EMPTY, {"items": [{"permission": "k", "info": KEPT_OTHERWISE}]}])
+    given = answering(SESSION, ("/roles", 200, EMPTY), ("POST /api/vcenter/authorization/permissions", 201, "k"))
+
+    def decide(method: str, path: str, headers: dict[str, str]) -> Reply:
+        return (200, {}, json.dumps(next(listings))) if "action=list" in path else given(method, path, headers)
+
+    with stub_server(tmp_path, decide) as stub:
+        options = {**MUFFIN, "port": stub.port, "ca_path": str(stub.ca_file)}
+        result = modules.run("global_permission", role="Admin", **options)
+    assert (result["failed"], result["changed"], result["permission"]) == (True, True, None)
+    assert f"under another spelling: muffin@{DEFAULT_DOMAIN}. Give that as principal" in result["msg"]
+
+
+KEPT_OTHERWISE = {
+    "object": {"type": "GlobalAcl", "id": "GlobalAcl"},
+    "principal": {"type": "USER", "name": f"muffin@{DEFAULT_DOMAIN}"},
+    "role": "-1",
+    "propagating": True,
+}
 
 
 # Reading
