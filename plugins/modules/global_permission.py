@@ -26,7 +26,7 @@ extends_documentation_fragment:
 options:
   principal:
     description:
-      - The name of the user or group, with O(domain) apart; or both as C(DOMAIN\\name). A string; quote a name that is a number.
+      - The name of the user or group, with O(domain) apart; or both as C(DOMAIN\name). A string; quote a name that is a number.
       - It is sent as it stands here, and compared without regard to case.
     type: raw
     required: true
@@ -47,8 +47,8 @@ options:
       - The role, by its name or its id. Needed with O(state=present).
       - Names are compared exactly, then without regard to case. The built-in ones may also be called as the vSphere Client shows
         them, such as V(Administrator) for V(Admin).
-      - The older API knows the ids alone, and so the names of the built-in ones only. C((Get-VIRole 'NAME').Id) of PowerCLI shows
-        the id of another.
+      - The older API knows the ids alone, and so the names of the built-in ones only. C(Get-VIRole) of PowerCLI shows the ids of
+        others.
     type: raw
   propagate:
     description:
@@ -79,7 +79,7 @@ requirements:
   - pyvmomi, for O(root_folder) only
 notes:
   - vCenter does not look whether the user or group exists. A permission of a misspelt one is accepted, listed, and has no effect.
-  - vCenter takes C(DOMAIN\\muffin) and C(DOMAIN\\muffin@lab.example.org) for two. Which of them a login is taken for, where the
+  - vCenter takes C(DOMAIN\muffin) and C(DOMAIN\muffin@lab.example.org) for two. Which of them a login is taken for, where the
     identity provider's user names are qualified, is not known for every version. The appliance shows it after a login, in
     C(/var/log/vmware/vsphere-ui/logs/vsphere_client_virgo.log) as C(Name) and C(Domain); give these two as O(principal) and
     O(domain). Where permissions of more than one spelling stand, the module says so and changes nothing.

@@ -20,8 +20,8 @@ extends_documentation_fragment:
 options:
   principal:
     description:
-      - Return only permissions of this user or group, without regard to case; a name alone, or C(DOMAIN\\name).
-      - C(lab\\muffin), C(lab\\muffin@lab) and C(muffin@lab) are one here, so that all spellings are found.
+      - Return only permissions of this user or group, without regard to case; a name alone, or C(DOMAIN\name).
+      - C(lab\muffin), C(lab\muffin@lab) and C(muffin@lab) are one here, so that all spellings are found.
     type: raw
   domain:
     description:
