@@ -25,6 +25,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "include_rotated": {"type": "bool", "default": False},
     "wait": {"type": "int", "default": 0},
     "settle": {"type": "int", "default": 10},
+    "evidence": {"type": "bool", "default": False},
 }
 LONGEST_WAIT = 3600
 
@@ -103,6 +104,7 @@ def _request(options: dict[str, Any]) -> Request:
         include_rotated=options["include_rotated"],
         wait=options["wait"],
         settle=options["settle"],
+        evidence=options["evidence"],
     )
 
 
@@ -116,6 +118,11 @@ def _found(reading: Reading) -> dict[str, Any]:
         "complete": not reading.gaps,
         "gaps": reading.gaps,
         "summary": [describe(attempt) for attempt in in_utc],
+        "failures": [
+            replace(failure, timestamp=failure.timestamp - reading.clock.offset).result()
+            for failure in reading.failures
+        ],
+        "lines": reading.lines,
         "position": {"inode": reading.position[0], "offset": reading.position[1]},
         "ansible_facts": {
             "externalid": sound[0]["external_id"] if sound else None,

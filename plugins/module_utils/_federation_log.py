@@ -91,6 +91,17 @@ class LoginAttempt:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of the log. Parts that it does not have, or that are none, are None."""
+
+    timestamp: datetime
+    logger: str
+    message: str
+    context_id: str | None
+    source_ip: str | None
+
+
 @dataclass
 class _Context:
     lookups: list[tuple[str, str, str]] = field(default_factory=list)
@@ -106,10 +117,40 @@ def is_external_id(value: str) -> bool:
     return 1 <= len(value) <= 256 and value.isprintable() and not _FORBIDDEN_IN_EXTERNAL_ID.intersection(value)
 
 
-def escaped(value: str) -> str:
+def escaped(value: str, most: int = 256) -> str:
     """Make a value from the log fit to be shown on one line, and dead as a template."""
-    shown = "".join(char if char.isprintable() and char not in "{}" else f"\\u{ord(char):04x}" for char in value[:256])
-    return shown if len(value) <= 256 else f"{shown}..."
+    shown = "".join(char if char.isprintable() and char not in "{}" else f"\\u{ord(char):04x}" for char in value[:most])
+    return shown if len(value) <= most else f"{shown}..."
+
+
+def log_line(text: str) -> LogLine | None:
+    """Read one line, if it has the shape of a log line."""
+    matched = _LINE.fullmatch(text)
+    stamp = _time(matched["stamp"]) if matched else None
+    if matched is None or stamp is None:
+        return None
+    context = (matched["context"] or "").lower()
+    return LogLine(
+        stamp,
+        matched["logger"],
+        matched["message"],
+        context if re.fullmatch(_UUID, context.upper()) else None,
+        matched["ip"] if _address(matched["ip"]) else None,
+    )
+
+
+def decisive_lines(text: str) -> dict[str, str]:
+    """The line that decided each login context, escaped: the refusal, else the look-up."""
+    found: dict[str, str] = {}
+    for line in text.split("\n"):
+        matched = _LINE.fullmatch(line)
+        if matched is None:
+            continue
+        if matched["logger"] == _LOGIN_EVENTS and (refusal := _REFUSAL.fullmatch(matched["message"])):
+            found[refusal["context"].lower()] = escaped(line, most=1000)
+        elif matched["logger"] == _RESOLVER and (lookup := _LOOKUP.fullmatch(matched["message"])):
+            found.setdefault(lookup["context"].lower(), escaped(line, most=1000))
+    return found
 
 
 def timestamp_of(line: str) -> datetime | None:

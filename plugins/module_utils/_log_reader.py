@@ -18,6 +18,7 @@ from ._federation_log import (
     REFUSAL_MARK,
     LoginAttempt,
     context_ids,
+    decisive_lines,
     in_domain,
     lookup_is_missing,
     newest_distinct,
@@ -26,6 +27,7 @@ from ._federation_log import (
 )
 from ._log_commands import MOST_OUTPUT, LogCommands, refusal_to_read
 from ._log_window import LOOK_BACK, Clock, LogFile, first_wanted, next_start, older_files, read_clock
+from ._login_failures import FAILURE_MARKS, LoginFailure, read_failures
 
 CONTEXTS_A_COMMAND = 1000
 MOST_CONTEXTS = 5000
@@ -47,6 +49,7 @@ class Request:
     include_rotated: bool = False
     wait: int = 0
     settle: int = 10
+    evidence: bool = False
 
 
 @dataclass
@@ -57,6 +60,9 @@ class Reading:
     position: tuple[str, int]
     attempts: list[LoginAttempt] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
+    failures: list[LoginFailure] = field(default_factory=list)
+    lines: dict[str, str] = field(default_factory=dict)
+    """The line that decided each login, by login context."""
 
 
 def read_log(request: Request, execute: Execute) -> Reading:
@@ -69,7 +75,11 @@ class _Reader:
         self._request = request
         self._execute = execute
         self._commands = LogCommands(secrets.token_hex(12), request.log_path)
-        self._marks = (REFUSAL_MARK, NOT_FOUND_MARK) if request.denied_only else (LOOKUP_MARK,)
+        self._marks: tuple[str, ...] = (REFUSAL_MARK, NOT_FOUND_MARK) if request.denied_only else (LOOKUP_MARK,)
+        if request.evidence:
+            self._marks += FAILURE_MARKS
+        self._hits = ""
+        self._lines: dict[str, str] = {}
         self._gaps: list[str] = []
 
     def read(self) -> Reading:
@@ -88,7 +98,15 @@ class _Reader:
         chosen, cut = newest_distinct(attempts, request.limit)
         if cut:
             self._gaps.append(f"there are more than {request.limit} ExternalIds (limit)")
-        return Reading(clock, (current.inode, current.size), chosen, list(dict.fromkeys(self._gaps)))
+        wanted = first_wanted(request.since, clock)
+        failures = [failure for failure in read_failures(self._hits) if wanted is None or failure.timestamp >= wanted]
+        lines = (
+            {attempt.context_id: self._lines.get(attempt.context_id, "") for attempt in chosen}
+            if request.evidence
+            else {}
+        )
+        gaps = list(dict.fromkeys(self._gaps))
+        return Reading(clock, (current.inode, current.size), chosen, gaps, failures, lines)
 
     def _search(
         self, files: Sequence[LogFile], wanted: datetime | None, clock: Clock, log_end: datetime
@@ -133,6 +151,7 @@ class _Reader:
         if len(hits.encode()) >= MOST_OUTPUT:
             self._gaps.append(f"there is more than {MOST_OUTPUT >> 20} MiB of refusals")
         text = self._lines_of(file.path, context_ids(hits), max(0, (start or 0) - LOOK_BACK), current)
+        self._hits += hits
         return text, bool(first and wanted and first < wanted)
 
     def _lines_of(self, path: str, contexts: Sequence[str], start: int, current: LogFile) -> str:
@@ -147,6 +166,8 @@ class _Reader:
                 self._gaps.append(f"there is more than {MOST_OUTPUT >> 20} MiB of logins")
             self._notice_rotation(found["current"], current)
             text += found["lines"]
+        if self._request.evidence:
+            self._lines |= decisive_lines(text)
         return text
 
     def _wait_for(self, current: LogFile, log_end: datetime) -> list[LoginAttempt]:
@@ -158,6 +179,7 @@ class _Reader:
             self._run(self._commands.wait(current.inode, current.size, seconds, request.settle, self._marks))
             found = self._run(self._commands.scan(current.path, current.size, self._marks))
             text = self._lines_of(current.path, context_ids(found["lines"]), current.size, current)
+            self._hits = found["lines"]
             attempts = [attempt for attempt in read_attempts(text, log_end) if self._counts(attempt)]
             if attempts or time.monotonic() >= deadline:
                 return attempts

@@ -81,8 +81,16 @@ options:
     description: With O(wait), go on listening for so many seconds after the first attempt.
     type: int
     default: 10
+  evidence:
+    description:
+      - Whether to return also which logins failed at the identity provider or on the way to it, before anybody was looked up, and
+        the line that decided each attempt. M(homelab.identity_broker.login_diagnosis_info) needs both.
+    type: bool
+    default: false
+    version_added: 0.2.0
 seealso:
   - module: homelab.identity_broker.scim_users
+  - module: homelab.identity_broker.login_diagnosis_info
 """
 
 EXAMPLES = r"""
@@ -143,6 +151,45 @@ attempts:
       description: Whether the lines of this login contradict each other, or hold a value that no ExternalId can have.
       type: bool
       sample: false
+failures:
+  description:
+    - With O(evidence), the logins that failed before anybody was looked up, newest first. What they say is escaped; nobody's
+      ExternalId is in it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    timestamp:
+      description: When (ISO 8601, UTC).
+      type: str
+      sample: "2026-02-04T15:05:23.412Z"
+    cause:
+      description:
+        - V(refused_at_provider), V(claim_missing), V(key_or_trust), V(client_secret), V(clock_skew), V(provider_error), or
+          V(no_tokens) where the log does not say why.
+      type: str
+      sample: claim_missing
+    context_id:
+      description: The broker's id of this login, or null.
+      type: str
+      sample: 898f3c9c-8385-4cd1-8e65-55469e40d480
+    source_ip:
+      description: From which address, as far as the log tells.
+      type: str
+      sample: 192.0.2.10
+    value:
+      description: What the line says of it, such as the name of the claim.
+      type: str
+      sample: sub
+    line:
+      description: The line.
+      type: str
+      sample: 2026-02-04T15:05:23,412 WARN  vcsa:federation (...) ID Token did not return expected nameId claim sub
+lines:
+  description: With O(evidence), the line that decided each attempt, escaped, by its RV(attempts[].context_id).
+  returned: success
+  type: dict
+  sample: {}
 complete:
   description: Whether these are all attempts that were asked for. A list cut short is never used to bind an ExternalId.
   returned: success
