@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ._errors import IdentityBrokerError, InputError, some_of
@@ -42,6 +43,14 @@ class People:
     groups: Mapping[str, UserGroup]
     allowed: Sequence[UserGroup] | None = None
     """The groups of which one is needed to use the OIDC client; None where everybody may."""
+
+    @cached_property
+    def _allowed_ids(self) -> frozenset[str]:
+        return frozenset(key for group in self.allowed or () for key in group.member_ids)
+
+    def allows(self, person: Person) -> bool:
+        """Whether somebody may use the OIDC client."""
+        return self.allowed is None or person.external_id in self._allowed_ids
 
 
 def named_group(groups: Sequence[UserGroup], name: str, field: str) -> UserGroup:
@@ -88,9 +97,7 @@ def selected(people: People, criteria: Criteria) -> list[Person]:
         or (person.email and folded(person.email) in emails)
         or person.external_id in ids
     ]
-    if people.allowed is not None:
-        allowed = {key for group in people.allowed for key in group.member_ids}
-        chosen = [person for person in chosen if person.external_id in allowed]
+    chosen = [person for person in chosen if people.allows(person)]
     refuse_shared_addresses(chosen)
     return sorted(chosen, key=lambda person: (folded(person.username), person.external_id))
 

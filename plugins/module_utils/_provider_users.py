@@ -30,6 +30,10 @@ class ProviderUsers:
     groups: Mapping[str, tuple[str, ...]]
     others: Mapping[str, str]
     pushes: tuple[Mapping[str, str], ...]
+    disabled: frozenset[str] = frozenset()
+    """The ExternalIds of those whose account there is disabled."""
+    not_allowed: frozenset[str] = frozenset()
+    """The ExternalIds of those whom the provider does not let through to vCenter, as far as that was asked."""
 
     @property
     def names(self) -> dict[str, str]:
@@ -131,6 +135,8 @@ def _read(value: Any) -> ProviderUsers | None:
             {group["name"]: tuple(group["members"]) for group in value["groups"]},
             {other["external_id"]: other["username"] for other in value["others"]},
             tuple({key: str(push[key]) for key in ("client_name", "endpoint")} for push in value["scim_pushes"]),
+            frozenset(each["external_id"] for each in (*value["users"], *value["others"]) if each["active"] is False),
+            frozenset(each["external_id"] for each in value["others"] if each["allowed"] is False),
         )
         sound = all(isinstance(row["external_id"], str) and row["external_id"] for row in found.rows.values())
         sound = sound and all(folded(name) in found.rows for name in members(found))

@@ -156,11 +156,27 @@ groups:
       elements: str
       sample: [crumpet, muffin]
 others:
-  description: Everybody else's user name and id, so that an ExternalId in a log can be told to be theirs.
+  description: Everybody else, so that an ExternalId in a log can be told to be theirs.
   returned: success
   type: list
   elements: dict
-  sample: [{username: scone, external_id: a17c60d4-33be-4f9a-b1c8-9e4d5a6b8c03}]
+  contains:
+    username:
+      description: The user name at Pocket ID.
+      type: str
+      sample: scone
+    external_id:
+      description: The user's id at Pocket ID.
+      type: str
+      sample: a17c60d4-33be-4f9a-b1c8-9e4d5a6b8c03
+    active:
+      description: Whether the user may sign in; V(false) for a disabled one.
+      type: bool
+      sample: true
+    allowed:
+      description: Whether the user may use the client O(client_id); null where none was given.
+      type: bool
+      sample: false
 scim_pushes:
   description:
     - To which SCIM servers Pocket ID itself pushes users, and for which OIDC client. It deletes there whomever it does not know.
@@ -245,7 +261,12 @@ def main() -> None:
                 for group in groups
             ],
             "others": [
-                {"username": person.username, "external_id": person.external_id}
+                {
+                    "username": person.username,
+                    "external_id": person.external_id,
+                    "active": person.active,
+                    "allowed": people.allows(person) if client_id else None,
+                }
                 for person in people.everybody
                 if person.external_id not in chosen
             ],
