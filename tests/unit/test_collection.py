@@ -29,6 +29,8 @@ FLOORS = (
         *{"_csv_text", "_users_csv"},
         *{"_directory", "_purge", "_recreation", "_verification"},
         *{
+            "_diagnosis",
+            "_next_steps",
             "_login_failures",
             "_log_window",
             "_log_commands",
