@@ -9,7 +9,7 @@ the identity provider names the person. No command holds anything out of the log
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -300,3 +300,32 @@ def _of_failures(cause: str, failures: Sequence[LoginFailure]) -> Finding:
 
 def _time(attempt: LoginAttempt) -> str:
     return f"{attempt.timestamp.isoformat(timespec='milliseconds')}Z"
+
+
+def diagnose(known: Known, users: Sequence[str], domain: str | None, limit: int) -> list[Finding]:
+    """What is the matter with those who are named, or with the latest logins, and with nobody in particular.
+
+    Raises InputError where a name may mean several users.
+    """
+    diagnosis = Diagnosis(known)
+    general = diagnosis.of_everything()
+    if users:
+        return general + [diagnosis.of_user(name, None if "@" in name else domain) for name in users]
+    latest: dict[str | None, LoginAttempt] = {}
+    for attempt in known.attempts:
+        latest.setdefault(attempt.external_id, attempt)
+    chosen = list(latest.values())
+    return general + [diagnosis.of_attempt(attempt) for attempt in (chosen[:limit] if limit else chosen)]
+
+
+def told(findings: Iterable[Finding]) -> list[str]:
+    """The findings in lines for people."""
+    lines: list[str] = []
+    for finding in findings:
+        step = next_step(finding.case, finding.username, finding.domain)
+        lines.append(finding.says)
+        lines += [f"  seen: {' '.join(part for part in (each.time, each.value) if part)}" for each in finding.evidence]
+        lines.append(f"  next: {step.says}")
+        if step.command:
+            lines.append(f"  run:  {step.command}")
+    return lines or ["No login is in the log, and nobody was named."]

@@ -116,6 +116,7 @@ class LogCommands:
 
     word: str
     log: str
+    most_output: int = MOST_OUTPUT
 
     def open(self, *, rotated: bool) -> str:
         """Clock, files and the last line of the log."""
@@ -123,11 +124,11 @@ class LogCommands:
 
     def scan(self, file: str, start: int, marks: Sequence[str]) -> str:
         """The first line behind an offset, and all lines from there that hold one of the marks."""
-        return self._command(_SCAN, _STAMP, file, start, MOST_OUTPUT, *_patterns(marks))
+        return self._command(_SCAN, _STAMP, file, start, self.most_output, *_patterns(marks))
 
     def select(self, file: str, start: int, contexts: Sequence[str], marks: Sequence[str]) -> str:
         """The lines behind an offset that hold one of the login contexts and one of the marks."""
-        return self._command(_SELECT, file, start, MOST_OUTPUT, "\n".join(marks), *_patterns(contexts))
+        return self._command(_SELECT, file, start, self.most_output, "\n".join(marks), *_patterns(contexts))
 
     def wait(self, inode: str, position: int, seconds: int, settle: int, marks: Sequence[str]) -> str:
         """Block until a line with one of the marks is written behind the position, at most so many seconds."""

@@ -31,6 +31,8 @@ from ._login_failures import FAILURE_MARKS, LoginFailure, read_failures
 
 CONTEXTS_A_COMMAND = 1000
 MOST_CONTEXTS = 5000
+MORE_FOR_EVIDENCE = 8
+"""How many times as much may be read where every login is judged, and none is bound."""
 LINE_MARKS = (LOOKUP_MARK, NOT_FOUND_MARK, REFUSAL_MARK)
 
 Execute = Callable[[str], tuple[str, str]]
@@ -74,7 +76,9 @@ class _Reader:
     def __init__(self, request: Request, execute: Execute) -> None:
         self._request = request
         self._execute = execute
-        self._commands = LogCommands(secrets.token_hex(12), request.log_path)
+        more = MORE_FOR_EVIDENCE if request.evidence else 1
+        self._most_output, self._most_contexts = more * MOST_OUTPUT, more * MOST_CONTEXTS
+        self._commands = LogCommands(secrets.token_hex(12), request.log_path, self._most_output)
         self._marks: tuple[str, ...] = (REFUSAL_MARK, NOT_FOUND_MARK) if request.denied_only else (LOOKUP_MARK,)
         if request.evidence:
             self._marks += FAILURE_MARKS
@@ -148,22 +152,22 @@ class _Reader:
             if self._limit_is_reached(hits) and next_start(file.size, start, first, wanted) is not None:
                 self._gaps.append(f"reading stopped at {self._request.limit} ExternalIds (limit)")
                 break
-        if len(hits.encode()) >= MOST_OUTPUT:
-            self._gaps.append(f"there is more than {MOST_OUTPUT >> 20} MiB of refusals")
+        if len(hits.encode()) >= self._most_output:
+            self._gaps.append(f"there is more than {self._most_output >> 20} MiB of refusals")
         text = self._lines_of(file.path, context_ids(hits), max(0, (start or 0) - LOOK_BACK), current)
         self._hits += hits
         return text, bool(first and wanted and first < wanted)
 
     def _lines_of(self, path: str, contexts: Sequence[str], start: int, current: LogFile) -> str:
-        if len(contexts) > MOST_CONTEXTS:
-            self._gaps.append(f"there are more than {MOST_CONTEXTS} logins")
-        newest = list(contexts)[-MOST_CONTEXTS:]
+        if len(contexts) > self._most_contexts:
+            self._gaps.append(f"there are more than {self._most_contexts} logins")
+        newest = list(contexts)[-self._most_contexts :]
         text = ""
         for at in range(0, len(newest), CONTEXTS_A_COMMAND):
             batch = newest[at : at + CONTEXTS_A_COMMAND]
             found = self._run(self._commands.select(path, start, batch, LINE_MARKS))
-            if len(found["lines"].encode()) >= MOST_OUTPUT:
-                self._gaps.append(f"there is more than {MOST_OUTPUT >> 20} MiB of logins")
+            if len(found["lines"].encode()) >= self._most_output:
+                self._gaps.append(f"there is more than {self._most_output >> 20} MiB of logins")
             self._notice_rotation(found["current"], current)
             text += found["lines"]
         if self._request.evidence:

@@ -37,7 +37,7 @@ PROVIDER_ERROR = "provider_error"
 NO_TOKENS = "no_tokens"
 CAUSES = (REFUSED, CLAIM_MISSING, KEY_OR_TRUST, CLIENT_SECRET, CLOCK, PROVIDER_ERROR, NO_TOKENS)
 
-_TOGETHER = timedelta(seconds=2)
+_TOGETHER = timedelta(milliseconds=100)
 """A line of the event loop carries no login context; the login that it belongs to fails right after it."""
 
 _AUTHENTICATOR = "com.vmware.vidm.federation.authenticator.oidc.OidcAuthenticator"

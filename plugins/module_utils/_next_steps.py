@@ -32,7 +32,7 @@ CASES = {
     "would_be_let_in": ("Let the person try again.", None),
     "never_reached": (
         "Let the person try again, and look at what the identity provider says: the login has not reached vCenter.",
-        _PLAYBOOK + "diagnose -e username={name}",
+        _PLAYBOOK + "diagnose -e diagnose_user={name}",
     ),
     "refused_at_provider": (
         "Create the person in Pocket ID, enable the account there, or put the person into a group that may use vCenter's client; "

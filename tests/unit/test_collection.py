@@ -48,6 +48,7 @@ FLOORS = (
     {"_vcenter", "_scim", "_pocket_id", "_log_reader", "_authorization", "_root_folder"},
     {
         "_read_people",
+        "_read_diagnosis",
         "_access",
         "_apply",
         "_apply_mirror",
