@@ -38,8 +38,8 @@ from ._vcenter import VcenterClient
 
 REST = "/api/vcenter/authorization"
 LEGACY = "/rest/com/vmware/cis/authz/permission"
-PAGE = 1000
-"""The server may give fewer at a time."""
+PAGE = 200
+"""The default of the API; the server may give fewer at a time."""
 LISTING = "list the global permissions"
 
 T = TypeVar("T")

@@ -40,6 +40,8 @@ class PermissionPlan:
     after: Permission | None = None
     others: tuple[Permission, ...] = ()
     """What the same person has under other spellings, which stays."""
+    listed: tuple[Permission, ...] = ()
+    """All that there was."""
 
     @property
     def changes(self) -> bool:
@@ -52,8 +54,12 @@ class PermissionPlan:
         return found[0] if found else None
 
     def otherwise_spelt(self, listed: Sequence[Permission]) -> tuple[Permission, ...]:
-        """What the same person has under other spellings in a list."""
-        return _otherwise_spelt(listed, self.wanted.principal)
+        """What the same person has under other spellings in a list; also in a domain that vCenter calls otherwise."""
+        principal = self.wanted.principal
+        before = {each.principal.key for each in self.listed}
+        new = (each for each in listed if each.principal.key not in {*before, principal.key})
+        renamed = (each for each in new if (each.principal.key[0], each.principal.key[2]) == principal.key[::2])
+        return tuple(dict.fromkeys([*_otherwise_spelt(listed, principal), *renamed]))
 
     def is_done(self, kept: Permission | None) -> bool:
         """Whether what was read back is what was asked for."""
@@ -132,12 +138,13 @@ def plan_permission(
     if others and (wanted.state == "present" or before is None):
         raise PlanRefusedError([_spellings(wanted.principal, before, others)])
     if wanted.state == "absent":
-        plan = PermissionPlan("delete" if before else "none", wanted, before, None, others)
+        plan = PermissionPlan("delete" if before else "none", wanted, before, None, others, tuple(listed))
     elif before is None:
-        plan = PermissionPlan("create", wanted, None, Permission(wanted.principal, role_id, wanted.propagate))
+        after = Permission(wanted.principal, role_id, wanted.propagate)
+        plan = PermissionPlan("create", wanted, None, after, listed=tuple(listed))
     else:
         after = replace(before, role_id=role_id, propagate=wanted.propagate)
-        plan = PermissionPlan("none" if after == before else "update", wanted, before, after)
+        plan = PermissionPlan("none" if after == before else "update", wanted, before, after, listed=tuple(listed))
     if not wanted.force and _locks_out(listed, plan, login):
         raise PlanRefusedError([_lockout(plan, login)])
     return plan

@@ -446,8 +446,17 @@ def test_what_other_servers_say(
     assert [path for method, path in stub.requests if method != "DELETE"][-1] == asked_last
 
 
-def test_a_permission_that_is_listed_under_another_spelling_than_it_was_given(modules: Modules, tmp_path: Path) -> None:
-    listings = iter([EMPTY, {"items": [{"permission": "k", "info": KEPT_OTHERWISE}]}])
+@pytest.mark.parametrize("kept", [{"name": f"muffin@{DEFAULT_DOMAIN}"}, {"name": "Muffin", "domain": "LAB"}])
+def test_a_permission_that_is_listed_under_another_spelling_than_it_was_given(
+    modules: Modules, tmp_path: Path, kept: Json
+) -> None:
+    info = {
+        "object": {"type": "GlobalAcl", "id": "GlobalAcl"},
+        "principal": {"type": "USER", **kept},
+        "role": "-1",
+        "propagating": True,
+    }
+    listings = iter([EMPTY, {"items": [{"permission": "k", "info": info}]}])
     given = answering(SESSION, ("/roles", 200, EMPTY), ("POST /api/vcenter/authorization/permissions", 201, "k"))
 
     def decide(method: str, path: str, headers: dict[str, str]) -> Reply:
@@ -457,15 +466,8 @@ def test_a_permission_that_is_listed_under_another_spelling_than_it_was_given(mo
         options = {**MUFFIN, "port": stub.port, "ca_path": str(stub.ca_file)}
         result = modules.run("global_permission", role="Admin", **options)
     assert (result["failed"], result["changed"], result["permission"]) == (True, True, None)
-    assert f"under another spelling: muffin@{DEFAULT_DOMAIN}. Give that as principal" in result["msg"]
-
-
-KEPT_OTHERWISE = {
-    "object": {"type": "GlobalAcl", "id": "GlobalAcl"},
-    "principal": {"type": "USER", "name": f"muffin@{DEFAULT_DOMAIN}"},
-    "role": "-1",
-    "propagating": True,
-}
+    spelling = f"{kept['domain']}\\{kept['name']}" if "domain" in kept else kept["name"]
+    assert f"under another spelling: {spelling}. Give that as principal" in result["msg"]
 
 
 # Reading
