@@ -37,6 +37,7 @@ from ._recreation import Recreation
 from ._scim import ScimClient
 from ._texts import folded
 from ._users import GroupReference, User
+from ._vcenter import VcenterClient
 from ._verification import Listing, touched, verdict
 from ._write_user import UserWriter
 
@@ -76,6 +77,8 @@ class Work:
     domains: tuple[str, ...] = ()
     groups: Mapping[str, GroupReference] | None = None
     recreations: Sequence[Recreation] = ()
+    vcenter: VcenterClient | None = None
+    """Where permissions are; None where only the broker is known."""
 
     def situation(self, users: Sequence[User], recreations: Iterable[Recreation] | None = None) -> Situation:
         """What the broker holds, as the plan wants to see it."""

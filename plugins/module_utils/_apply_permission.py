@@ -37,10 +37,17 @@ def ensure_permission(
     plan = plan_permission(found.permissions, wanted, roles, login)
     notes = _notes(plan, authorization)
     if check_mode or not plan.changes:
-        return PermissionOutcome(plan, roles, plan.after, plan.changes, notes=notes)
-    outcome = _carried_out(plan, roles, authorization)
+        outcome = untouched_permission(plan, roles)
+        outcome.notes = notes
+        return outcome
+    outcome = carry_out_permission(plan, roles, authorization)
     outcome.notes = notes
     return outcome
+
+
+def untouched_permission(plan: PermissionPlan, roles: Roles) -> PermissionOutcome:
+    """The outcome of a plan that is not carried out."""
+    return PermissionOutcome(plan, roles, plan.after, plan.changes)
 
 
 def _notes(plan: PermissionPlan, authorization: Authorization) -> tuple[str, ...]:
@@ -56,7 +63,7 @@ def _notes(plan: PermissionPlan, authorization: Authorization) -> tuple[str, ...
     return tuple(notes)
 
 
-def _carried_out(plan: PermissionPlan, roles: Roles, authorization: Authorization) -> PermissionOutcome:
+def carry_out_permission(plan: PermissionPlan, roles: Roles, authorization: Authorization) -> PermissionOutcome:
     """Write what the plan says, then read back."""
     broken: IdentityBrokerError | None = None
     try:

@@ -20,7 +20,7 @@ from ._journal import DEFAULT as JOURNAL
 from ._journal import Journal
 from ._module import Session, Spec
 from ._provision import Provisioned
-from ._summary import group_summary, interruption, summary
+from ._summary import group_summary, interruption, permission_summary, summary
 from ._users import USERNAME_FORMATS, WIRE_FORMS
 from ._vcenter import VcenterClient
 
@@ -81,6 +81,14 @@ def user_spec() -> Spec:
     }
 
 
+def user_permissions_spec() -> Spec:
+    """The options of the C(user_permissions) fragment."""
+    return {
+        "inherit_permissions": {"type": "bool", "default": False},
+        "remove_permissions": {"type": "bool", "default": False},
+    }
+
+
 def journal_spec() -> Spec:
     """The option of modules that may create a user anew."""
     return {"journal_path": {"type": "path", "default": JOURNAL}}
@@ -137,7 +145,8 @@ class BrokerSession(Session):
 
     def work(self) -> Work:
         """What users are read, planned and written with."""
-        return Work(self.http, self.scim_access(changes_state=True), Journal(self._module.params["journal_path"]))
+        journal = Journal(self._module.params["journal_path"])
+        return Work(self.http, self.scim_access(changes_state=True), journal, vcenter=self._vcenter)
 
     def told(self, done: Provisioned, work: Work) -> dict[str, Any]:
         """What modules return of a provisioning for people, and where somebody broke it off, what was done by then."""
@@ -148,6 +157,7 @@ class BrokerSession(Session):
         lines = summary(results, done.plan.binding, check_mode=self._module.check_mode, minted=self.minted)
         groups = [(each.plan.wanted.display_name, each.plan.operation, each.error) for each in done.groups]
         lines += group_summary(groups, check_mode=self._module.check_mode)
+        lines += permission_summary(done.permissions.results(), done.powerless, check_mode=self._module.check_mode)
         if done.interrupted:
             lines = interruption(lines, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
             try:

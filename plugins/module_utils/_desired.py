@@ -35,6 +35,12 @@ def desired_users(
     ]
 
 
+def harmless(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The items of C(users) as far as they create or update entries."""
+    left_out = {"recreate": False, "rename": False, "groups": [], "permissions": None}
+    return [{**item, **left_out} for item in items if item.get("state") != "absent"]
+
+
 def in_domains(desired: Sequence[DesiredUser], provider_domains: Sequence[str] | None) -> list[DesiredUser]:
     """The items of C(users) that were read before the provider's domains were known, with these. Raises InputError."""
     if provider_domains is None:

@@ -17,13 +17,11 @@ from ._errors import InputError
 from ._federation_log import USER_NOT_FOUND, LoginAttempt, in_domain
 from ._login_failures import CLOCK, REFUSED, LoginFailure
 from ._next_steps import next_step
-from ._permissions import Permission, Principal
+from ._permissions import Permission
 from ._provider_users import ProviderUsers
 from ._texts import folded
+from ._user_permissions import permitted_people, principals
 from ._users import User
-
-NO_ACCESS = "-5"
-"""The built-in role that permits nothing."""
 
 MOST_EVIDENCE = 3
 
@@ -95,11 +93,7 @@ class Diagnosis:
         for attempt in known.attempts:
             if attempt.external_id and not attempt.malformed:
                 self._newest.setdefault(attempt.external_id, attempt)
-        self._permitted = {
-            permission.principal.person
-            for permission in known.permissions or ()
-            if permission.role_id != NO_ACCESS and permission.propagate
-        }
+        self._permitted = permitted_people(known.permissions or ())
 
     def of_everything(self) -> list[Finding]:
         """What is the matter with no person in particular."""
@@ -237,9 +231,7 @@ class Diagnosis:
         return tuple(each for attempt in found[:MOST_EVIDENCE] for each in self._evidence(attempt))
 
     def _is_permitted(self, user: User) -> bool:
-        domain = user.domain or ""
-        names = [Principal("user", user.bare_name, domain), *(Principal("group", name, domain) for name in user.groups)]
-        return any(name.person in self._permitted for name in names)
+        return not self._permitted.isdisjoint(principals(user))
 
     def _entry(self, username: str, domain: str | None, attempt: LoginAttempt | None = None) -> User | None:
         bare, at, own_domain = username.rpartition("@")

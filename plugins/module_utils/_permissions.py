@@ -19,6 +19,8 @@ from ._errors import InputError, some_of
 from ._texts import folded, same_name
 
 ADMINISTRATOR = "-1"
+NO_ACCESS = "-5"
+"""The built-in role that permits nothing."""
 LOCAL_OS = "localos"
 """The domain of a principal that names none (SDK, Permissions.Principal)."""
 

@@ -13,13 +13,22 @@ from ._access import read_users
 from ._apply import Outcome, Work, carry_out, untouched
 from ._apply_group import GroupOutcome
 from ._apply_mirror import mirror_groups, plan_groups, untouched_group
+from ._apply_user_permissions import (
+    PermissionOptions,
+    UserPermissions,
+    carry_out_user_permissions,
+    plan_user_permissions,
+    untouched_permissions,
+)
 from ._candidates import AttemptList
 from ._directory import Situation
 from ._mirror import Mirror, expected_users
+from ._permissions import Principal
 from ._plan import Plan, plan, refuse_duplicates
 from ._purge import Purge
 from ._recreation import Recreation
 from ._texts import folded
+from ._user_permissions import permitted_people, principals
 from ._users import DesiredUser, GroupReference
 
 Domains: TypeAlias = "Sequence[str] | None"
@@ -41,6 +50,10 @@ class Wanted:
     """The identity provider's user names by ExternalId, where it was read."""
     cross_check: AttemptList | None = None
     mirror: Mirror = field(default_factory=Mirror)
+    permissions: PermissionOptions = field(default_factory=PermissionOptions)
+    domain: str | None = None
+    login: str = ""
+    """The account that the task logs in to vCenter with."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +65,13 @@ class Provisioned:
     interrupted: bool = False
     notes: tuple[str, ...] = ()
     groups: Sequence[GroupOutcome] = ()
+    permissions: UserPermissions = field(default_factory=UserPermissions)
 
     @property
     def changed(self) -> bool:
         """Whether the run changed the broker, or would in check mode."""
         users = any(o.written or (o.operation.changes and not o.error) for o in self.outcomes)
-        return users or any(group.changed for group in self.groups)
+        return users or any(group.changed for group in self.groups) or self.permissions.changed
 
     @property
     def failed_users(self) -> list[str]:
@@ -69,9 +83,27 @@ class Provisioned:
         """What failed with each of them."""
         return [group.error for group in self.groups if group.error]
 
+    @property
+    def powerless(self) -> list[str]:
+        """Who can log in and do nothing, by what was read and is done; nobody where permissions were not read."""
+        found = self.permissions.found
+        if found is None:
+            return []
+        given = [each.permission for each in self.permissions.outcomes if each.permission]
+        changed = {each.plan.wanted.principal.key for each in self.permissions.outcomes}
+        permitted = permitted_people([each for each in found.permissions if each.principal.key not in changed] + given)
+        there = [
+            outcome.user
+            for outcome in self.outcomes
+            if outcome.user and outcome.user.active is not False and outcome.operation.kind != "delete"
+        ]
+        return [user.label for user in there if permitted.isdisjoint(principals(user))]
+
     def diff(self) -> dict[str, Any]:
-        """Before and after in Ansible's form, users and mirrored groups."""
+        """Before and after in Ansible's form: users, mirrored groups and permissions."""
         diff = self.plan.diff()
+        for side, told in self.permissions.diff().items():
+            diff[side] |= told
         for group in self.groups:
             of_group = group.plan.diff(group.principals)
             for side in ("before", "after"):
@@ -116,16 +148,35 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
     first = planned(work.situation(users))
     expected = expected_users(first, users)
     groups = plan_groups(work.access.client, expected, wanted.mirror.groups(with_mirrored, expected))
+    permissions = plan_user_permissions(
+        work.vcenter,
+        wanted.permissions,
+        first.operations,
+        [op.wanted for op in first.operations if op.wanted.state == "present" and op.kind != "wait" and not op.purged],
+        wanted.domain or (work.domains[0] if len(work.domains) == 1 else None),
+        Principal.spelt("user", wanted.login),
+    )
+    notes += permissions.notes
     if check_mode:
         mirrored = [untouched_group(*each) for each in groups]
-        return Provisioned(first, untouched(first), notes=tuple(notes), groups=mirrored)
+        permissions = untouched_permissions(permissions)
+        return Provisioned(first, untouched(first), notes=tuple(notes), groups=mirrored, permissions=permissions)
     done = carry_out(first, documents, planned, work)
     before = work.journal.take_report(host)
     notes += [before] if before else []
     mirrored, interrupted = mirror_groups(
         work, groups, lambda there: wanted.mirror.groups(with_mirrored, there), interrupted=done.interrupted
     )
-    return Provisioned(first, done.outcomes, interrupted, tuple(notes), mirrored)
+    interrupted |= carry_out_user_permissions(
+        permissions,
+        {person for outcome in done.outcomes if outcome.error for person in _people(outcome)},
+        "was not tried: the run was interrupted" if interrupted else None,
+    )
+    return Provisioned(first, done.outcomes, interrupted, tuple(notes), mirrored, permissions)
+
+
+def _people(outcome: Outcome) -> set[tuple[str, str, str]]:
+    return {Principal("user", outcome.operation.wanted.username, outcome.operation.wanted.domain).person}
 
 
 def _is_named(recreation: Recreation, desired: Sequence[DesiredUser], domains: tuple[str, ...]) -> bool:

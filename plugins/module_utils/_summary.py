@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ._candidates import Binding
 from ._users import DesiredUser
@@ -57,13 +58,32 @@ def group_summary(groups: Sequence[tuple[str, str, str | None]], *, check_mode: 
     ]
 
 
-def failure(users: Sequence[str], total: int, groups: Sequence[str] = ()) -> str:
-    """One message for everything that failed, short enough for a screen; C(users) and C(groups) of the result have all."""
-    errors = [*users, *groups]
-    if len(errors) == 1:
-        return errors[0]
+def permission_summary(
+    permissions: Sequence[Mapping[str, Any]], powerless: Sequence[str], *, check_mode: bool
+) -> list[str]:
+    """Lines for permissions that were changed, failed or stay behind, and for those who can log in and do nothing."""
+    done = {"create": "given", "update": "changed", "delete": "removed"}
+    lines: list[str] = []
+    for each in permissions:
+        role = each["permission"]["role"] if each["permission"] else {}
+        shown = f"{each['principal']} {role.get('name') or role.get('id') or ''}".rstrip()
+        if each["error"]:
+            lines.append(f"FAILED   the permission of {each['principal']} {each['error']}")
+        elif each["operation"] == "left":
+            lines.append(f"left behind: the permission {shown}; remove_permissions: true removes it")
+        elif each["operation"] != "none":
+            lines.append(f"permission {'would be ' if check_mode else ''}{done[each['operation']]}: {shown}")
+    return lines + _first([f"can log in, and has no permission: {name}" for name in powerless], "without a permission")
+
+
+def failure(users: Sequence[str], total: int, groups: Sequence[str] = (), permissions: Sequence[str] = ()) -> str:
+    """One message for everything that failed, short enough for a screen, and empty where nothing did; the result has all."""
+    errors = [*users, *groups, *permissions]
+    if len(errors) < 2:
+        return "".join(errors)
     counts = [f"{len(users)} of {total} users"] if users else []
     counts += [f"{len(groups)} of the groups"] if groups else []
+    counts += [f"{len(permissions)} of the permissions"] if permissions else []
     more = [f"... and {len(errors) - 10} more, see users[].error and groups[].error"] if len(errors) > 10 else []
     return "\n".join([f"{' and '.join(counts)} failed:", *errors[:10], *more])
 

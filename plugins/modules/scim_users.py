@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - homelab.identity_broker.scim
   - homelab.identity_broker.user
   - homelab.identity_broker.journal
+  - homelab.identity_broker.user_permissions
 attributes:
   action_group:
     description: Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.scim) in C(module_defaults).
@@ -110,6 +111,26 @@ options:
         type: list
         elements: str
         version_added: 0.2.0
+      permissions:
+        description:
+          - The global permission of this user, in place of O(permissions). A user has at most one, so one item is enough.
+        type: list
+        elements: dict
+        version_added: 0.2.0
+        suboptions: &permission
+          role:
+            description: The role, by name or id, such as V(ReadOnly).
+            type: raw
+            required: true
+          propagate:
+            description: Whether it reaches what is below the root.
+            type: bool
+            default: true
+          principal:
+            description:
+              - How vCenter spells the name, if otherwise than C(name) or C(DOMAIN\name); see
+                M(homelab.identity_broker.global_permission).
+            type: str
       login_from:
         description:
           - Addresses or networks from which this person's login must have come to be taken from O(login_attempts).
@@ -184,6 +205,38 @@ options:
     type: list
     elements: str
     default: []
+    version_added: 0.2.0
+  permissions:
+    description:
+      - The global permission of everybody of O(users) and O(provider_users) who is there in the end. Other permissions stay.
+      - Where many are to have the same, give a group the permission with O(group_permissions), and make them members.
+    type: list
+    elements: dict
+    version_added: 0.2.0
+    suboptions: *permission
+  group_permissions:
+    description: The global permissions of groups of the broker.
+    type: list
+    elements: dict
+    default: []
+    version_added: 0.2.0
+    suboptions:
+      group:
+        description: The group's name, in O(domain) or the provider's only domain.
+        type: str
+        required: true
+      <<: *permission
+  report_permissions:
+    description: Whether to say in RV(summary) who can log in and has no permission.
+    type: bool
+    default: false
+    version_added: 0.2.0
+  create_and_update_only:
+    description:
+      - Whether an item of O(users) that is to be absent is left alone, and O(recreate), O(rename), C(groups) and permissions do not
+        count. So nobody is removed, bound to another ExternalId, or given more than to log in.
+    type: bool
+    default: false
     version_added: 0.2.0
   purge:
     description:
@@ -374,6 +427,27 @@ groups:
     error:
       description: What went wrong with this group, else null.
       type: str
+permissions:
+  description: The global permissions that were wanted or removed, and those that stay behind.
+  returned: success, or failure after writing
+  type: list
+  elements: dict
+  contains:
+    principal:
+      description: Whose it is, as vCenter spells it.
+      type: str
+      sample: lab.example.org\muffin
+    permission:
+      description: The permission as M(homelab.identity_broker.global_permission) returns it; null where there is none.
+      type: dict
+      sample: null
+    operation:
+      description: What was done, or would be in check mode; V(left) for one that stays behind.
+      type: str
+      sample: create
+    error:
+      description: What went wrong with this permission, else null.
+      type: str
 binding:
   description: The ExternalId that was taken from a login attempt, or would be in check mode; null where none was.
   returned: success, or failure after writing
@@ -426,10 +500,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.homelab.identity_broker.plugins.module_utils._apply import Work
+from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_user_permissions import PermissionOptions
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import (
     BrokerSession,
     journal_spec,
     scim_spec,
+    user_permissions_spec,
     user_spec,
     vcenter_spec,
 )
@@ -437,6 +513,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._candidate
 from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import (
     attempt_list,
     desired_users,
+    harmless,
     in_domains,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._directory import CHANGING
@@ -460,6 +537,11 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._purge imp
     purge_option,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._summary import failure
+from ansible_collections.homelab.identity_broker.plugins.module_utils._user_permissions import (
+    Grants,
+    grant_list,
+    group_grants,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import DesiredUser
 
 DEFAULTS = ("domain", "username_format", "wire_form", "recreate", "rename")
@@ -468,19 +550,36 @@ DEFAULTS = ("domain", "username_format", "wire_form", "recreate", "rename")
 def main() -> None:
     item = user_spec()
     groups: dict[str, Any] = {"type": "list", "elements": "str"}
+    permission: dict[str, Any] = {
+        "role": {"type": "raw", "required": True},
+        "propagate": {"type": "bool", "default": True},
+        "principal": {"type": "str"},
+    }
+    permissions: dict[str, Any] = {"type": "list", "elements": "dict", "options": permission}
+    of_group = {"group": {"type": "str", "required": True}, **permission}
     module = make_module(
         vcenter_spec(),
         scim_spec(),
         journal_spec(),
+        user_permissions_spec(),
         {name: item[name] for name in DEFAULTS},
         {
             "users": {
                 "type": "list",
                 "elements": "dict",
-                "options": {**item, "login_from": {"type": "list", "elements": "str"}, "groups": groups},
+                "options": {
+                    **item,
+                    "login_from": {"type": "list", "elements": "str"},
+                    "groups": groups,
+                    "permissions": permissions,
+                },
             },
             "groups": groups,
             "mirror_groups": {**groups, "default": []},
+            "permissions": permissions,
+            "group_permissions": {"type": "list", "elements": "dict", "default": [], "options": of_group},
+            "report_permissions": {"type": "bool", "default": False},
+            "create_and_update_only": {"type": "bool", "default": False},
             "login_attempts": {"type": "dict"},
             "login_attempts_of": {"type": "list", "elements": "str"},
             "provider_users": {"type": "dict"},
@@ -511,6 +610,8 @@ def main() -> None:
             if options["purge"]:
                 refuse_purge(provider)
             items = completed(items, provider, incomplete_allowed=options["incomplete_users"] == "accept")
+        if options["create_and_update_only"]:
+            items = harmless(items)
         work = session.work()
         as_written = desired_users(items, {name: options[name] for name in (*DEFAULTS, "groups")}, None)
         wanted = Wanted(
@@ -522,16 +623,32 @@ def main() -> None:
             owners=provider.names if provider else None,
             cross_check=attempt_list(options["cross_check"], "cross_check"),
             mirror=mirror_option(options["mirror_groups"]),
+            permissions=PermissionOptions(
+                Grants(
+                    grant_list(options["permissions"], "permissions"),
+                    {
+                        number: grant_list(each["permissions"], f"users[{number}].permissions")
+                        for number, each in enumerate(items)
+                        if each.get("permissions")
+                    },
+                    group_grants(options["group_permissions"]),
+                ),
+                inherit=options["inherit_permissions"],
+                remove=options["remove_permissions"],
+                report=options["report_permissions"],
+            ),
+            domain=options["domain"],
+            login=options["username"] or "",
         )
         return result(provision(work, wanted, check_mode=module.check_mode), session, work)
 
     def result(done: Provisioned, session: BrokerSession, work: Work) -> dict[str, Any]:
         counts = Counter("error" if outcome.error else outcome.operation.kind for outcome in done.outcomes)
-        failed = bool(done.failed_users or done.failed_groups)
+        message = failure(done.failed_users, len(done.outcomes), done.failed_groups, done.permissions.errors)
         return {
             "changed": done.changed,
-            "failed": failed,
-            **({"msg": failure(done.failed_users, len(done.outcomes), done.failed_groups)} if failed else {}),
+            "failed": bool(message),
+            **({"msg": message} if message else {}),
             "users": [
                 {
                     "username": outcome.operation.wanted.asked_as,
@@ -553,6 +670,7 @@ def main() -> None:
                 }
                 for outcome in done.groups
             ],
+            "permissions": done.permissions.results(),
             "binding": shown(done.plan.binding),
             "counts": {kind: counts[kind] for kind in (*CHANGING, "none", "wait", "error")},
             "requests": session.requests(),

@@ -30,6 +30,7 @@ FLOORS = (
         *{"_directory", "_purge", "_recreation", "_verification"},
         *{
             "_diagnosis",
+            "_user_permissions",
             "_next_steps",
             "_login_failures",
             "_log_window",
@@ -52,6 +53,7 @@ FLOORS = (
         "_access",
         "_apply",
         "_apply_mirror",
+        "_apply_user_permissions",
         "_apply_oidc_client",
         "_apply_group",
         "_apply_membership",

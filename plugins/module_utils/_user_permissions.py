@@ -1,0 +1,170 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The permissions of those whom a plan is about: what is wanted, inherited and left behind. PRIVATE to this collection.
+
+A permission hangs on a name. Whoever gets an entry of that name has it, and it stays when the entry goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ._directory import Operation
+from ._errors import InputError
+from ._permission_plan import DesiredPermission, PermissionPlan, plan_permission, role_text
+from ._permissions import NO_ACCESS, Permission, Principal, Roles
+from ._texts import folded, required_text
+from ._users import DesiredUser, User
+
+GIVING_A_NAME = ("create", "rename", "recreate")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role that somebody is to have. C(principal) is the spelling, where it is not the user's own name."""
+
+    role: str
+    propagate: bool = True
+    principal: str | None = None
+
+
+@dataclass(frozen=True)
+class Grants:
+    """Who is to have which role: each user of the task, users by their position in it, and groups by their name."""
+
+    everybody: Sequence[Grant] = ()
+    users: Mapping[int, Sequence[Grant]] | None = None
+    groups: Mapping[str, Sequence[Grant]] | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody is to have a role."""
+        return bool(self.everybody or self.groups or any((self.users or {}).values()))
+
+    def desired(self, there: Iterable[DesiredUser], domain: str | None) -> list[DesiredPermission]:
+        """The permissions, given who is there in the end. Raises InputError."""
+        found = []
+        for wanted in there:
+            own = (self.users or {}).get(wanted.position) or self.everybody
+            field = f"users[{wanted.position}].permissions"
+            found += _desired(own, Principal("user", wanted.username, wanted.domain), field)
+        for name, grants in (self.groups or {}).items():
+            if not domain:
+                raise InputError("domain", "is not given, and group_permissions needs it", "Give the groups' domain.")
+            found += _desired(grants, Principal("group", name, domain), "group_permissions")
+        return found
+
+
+def grant_list(value: Any, field: str) -> list[Grant]:
+    """Read an option that lists roles. Raises InputError."""
+    found = []
+    for number, item in enumerate(value or ()):
+        if not isinstance(item, Mapping) or item.get("role") is None:
+            raise InputError(f"{field}[{number}]", "names no role", "Give a role, as in - role: ReadOnly.")
+        spelling = item.get("principal")
+        found.append(
+            Grant(
+                role_text(item["role"]),
+                item.get("propagate") is not False,
+                None if spelling is None else required_text(f"{field}[{number}].principal", spelling),
+            )
+        )
+    return found
+
+
+def group_grants(items: Sequence[Mapping[str, Any]]) -> dict[str, list[Grant]]:
+    """Read the option C(group_permissions). Raises InputError."""
+    found: dict[str, list[Grant]] = {}
+    for number, item in enumerate(items):
+        found.setdefault(item["group"], []).extend(grant_list([item], f"group_permissions[{number}]"))
+    return found
+
+
+def inherited(operations: Iterable[Operation], listed: Sequence[Permission], roles: Roles) -> list[str]:
+    """Why entries may not get the names that they are to get, which hold permissions already."""
+    by_person = _by_person(listed)
+    problems = []
+    for operation in operations:
+        user = operation.after
+        if user is None or operation.kind not in GIVING_A_NAME:
+            continue
+        held = by_person.get(_principal(user).person, [])
+        if held:
+            told = ", ".join(_told(each, roles) for each in held)
+            problems.append(
+                f"{user.label}: the name holds a permission already ({told}), which whoever gets the name has at once. If that "
+                "is the same person, set inherit_permissions: true; else remove it with global_permission, state: absent."
+            )
+    return problems
+
+
+def left_behind(operations: Iterable[Operation], listed: Sequence[Permission]) -> list[tuple[str, Permission]]:
+    """The permissions of those who go, by the label of the user."""
+    by_person = _by_person(listed)
+    return [
+        (operation.before.label, permission)
+        for operation in operations
+        if operation.kind == "delete" and operation.before
+        for permission in by_person.get(_principal(operation.before).person, [])
+    ]
+
+
+def plan_grants(
+    desired: Sequence[DesiredPermission], listed: Sequence[Permission], roles: Roles, login: Principal
+) -> list[PermissionPlan]:
+    """What becomes of each permission. Raises InputError and PlanRefusedError."""
+    return [plan_permission(listed, each, roles, login) for each in desired]
+
+
+def removal(permission: Permission) -> DesiredPermission:
+    """That a permission goes, whatever spelling it has."""
+    return DesiredPermission(permission.principal, state="absent")
+
+
+def is_permitted(user: User, listed: Iterable[Permission]) -> bool:
+    """Whether somebody, or one of the groups, has a role that shows the inventory."""
+    return not permitted_people(listed).isdisjoint(principals(user))
+
+
+def permitted_people(listed: Iterable[Permission]) -> set[tuple[str, str, str]]:
+    """Whoever has a role that shows the inventory, as C(Principal.person)."""
+    return {each.principal.person for each in listed if each.role_id != NO_ACCESS and each.propagate}
+
+
+def principals(user: User) -> set[tuple[str, str, str]]:
+    """The user and the groups, as C(Principal.person)."""
+    domain = user.domain or ""
+    return {_principal(user).person, *(Principal("group", name, domain).person for name in user.groups)}
+
+
+def _principal(user: User) -> Principal:
+    return Principal("user", user.bare_name, user.domain or "")
+
+
+def _by_person(listed: Sequence[Permission]) -> dict[tuple[str, str, str], list[Permission]]:
+    found: dict[tuple[str, str, str], list[Permission]] = {}
+    for permission in listed:
+        found.setdefault(permission.principal.person, []).append(permission)
+    return found
+
+
+def _desired(grants: Sequence[Grant], principal: Principal, field: str) -> list[DesiredPermission]:
+    if len({(folded(grant.role), grant.propagate, grant.principal) for grant in grants}) > 1:
+        told = ", ".join(grant.role for grant in grants)
+        raise InputError(
+            field, f"asks for several roles ({told})", "Give one: a user or group has at most one global permission."
+        )
+    found = []
+    for grant in grants[:1]:
+        spelt = Principal.spelt(principal.type, grant.principal) if grant.principal else principal
+        named = spelt if spelt.domain else Principal(spelt.type, spelt.name, principal.domain)
+        found.append(DesiredPermission(named, grant.role, grant.propagate))
+    return found
+
+
+def _told(permission: Permission, roles: Roles) -> str:
+    role = roles.named(permission.role_id)
+    return role.name or role.id
