@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from ._access import read_users
@@ -22,6 +22,7 @@ from ._apply_user_permissions import (
 )
 from ._candidates import AttemptList
 from ._directory import Situation
+from ._groups import Group
 from ._mirror import Mirror, expected_users
 from ._permissions import Principal
 from ._plan import Plan, plan, refuse_duplicates
@@ -92,8 +93,9 @@ class Provisioned:
         given = [each.permission for each in self.permissions.outcomes if each.permission]
         changed = {each.plan.wanted.principal.key for each in self.permissions.outcomes}
         permitted = permitted_people([each for each in found.permissions if each.principal.key not in changed] + given)
+        mirrored = [each.group for each in self.groups if each.group]
         there = [
-            outcome.user
+            replace(outcome.user, groups=(*outcome.user.groups, *_joined(outcome, mirrored)))
             for outcome in self.outcomes
             if outcome.user and outcome.user.active is not False and outcome.operation.kind != "delete"
         ]
@@ -173,6 +175,15 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
         "was not tried: the run was interrupted" if interrupted else None,
     )
     return Provisioned(first, done.outcomes, interrupted, tuple(notes), mirrored, permissions)
+
+
+def _joined(outcome: Outcome, mirrored: Sequence[Group]) -> list[str]:
+    """The groups that the user has become a member of in this run, which the entry as it was read need not name."""
+    key = outcome.user.id if outcome.user else ""
+    return [
+        *(group.name for group in outcome.operation.join),
+        *(group.display_name for group in mirrored if key in group.ids("user")),
+    ]
 
 
 def _people(outcome: Outcome) -> set[tuple[str, str, str]]:

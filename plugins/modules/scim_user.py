@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - homelab.identity_broker.scim
   - homelab.identity_broker.user
   - homelab.identity_broker.journal
+  - homelab.identity_broker.user_permissions
 options:
   username:
     description:
@@ -142,6 +143,27 @@ minted:
   returned: success
   type: bool
   sample: false
+permissions:
+  description: The global permissions that were removed with the user, or stay behind.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    principal:
+      description: Whose it is, as vCenter spells it.
+      type: str
+      sample: lab.example.org\muffin
+    permission:
+      description: The permission as M(homelab.identity_broker.global_permission) returns it; null where there is none.
+      type: dict
+      sample: null
+    operation:
+      description: V(delete), or V(left) for one that stays behind.
+      type: str
+      sample: left
+    error:
+      description: What went wrong with this permission, else null.
+      type: str
 unverified:
   description: The attributes that the broker does not return, so that it cannot be told whether it keeps them.
   returned: success
@@ -152,36 +174,47 @@ unverified:
 
 from typing import Any
 
+from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_user_permissions import PermissionOptions
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import (
     BrokerSession,
     journal_spec,
     prefixed_vcenter_spec,
     scim_spec,
+    user_permissions_spec,
     user_spec,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import desired_user
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._provision import Wanted, provision
+from ansible_collections.homelab.identity_broker.plugins.module_utils._summary import failure
 
 
 def main() -> None:
-    module = make_module(prefixed_vcenter_spec(), scim_spec(), journal_spec(), user_spec())
+    module = make_module(prefixed_vcenter_spec(), scim_spec(), journal_spec(), user_permissions_spec(), user_spec())
 
     def ensure(session: BrokerSession) -> dict[str, Any]:
         work = session.work()
-        wanted = Wanted(lambda domains: [desired_user(module.params, domains)])
+        wanted = Wanted(
+            lambda domains: [desired_user(module.params, domains)],
+            permissions=PermissionOptions(
+                inherit=module.params["inherit_permissions"], remove=module.params["remove_permissions"]
+            ),
+            login=module.params["vcenter_username"] or "",
+        )
         done = provision(work, wanted, check_mode=module.check_mode)
         told = session.told(done, work)
         outcome = done.outcomes[0]
+        message = failure(done.failed_users, 1, permissions=done.permissions.errors)
         return {
             "changed": done.changed,
-            "failed": bool(outcome.error),
-            **({"msg": told.get("msg") or outcome.error} if outcome.error else {}),
+            "failed": bool(message),
+            **({"msg": told.get("msg") or message} if message else {}),
             "user": outcome.user.result() if outcome.user else None,
             "operation": outcome.operation.kind,
             "minted": session.minted,
             "unverified": list(outcome.unverified),
-            "diff": done.plan.diff(),
+            "permissions": done.permissions.results(),
+            "diff": done.diff(),
         }
 
     run(BrokerSession, module, ensure)

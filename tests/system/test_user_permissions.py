@@ -1,0 +1,174 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Permissions of users who come and go: given, inherited, left behind, removed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from simulator import DEFAULT_DOMAIN, Appliance
+from system.module_process import Json
+from system.playbook import Modules
+from system.scenes import Request, add, converges, held, person, provision, settled, watched
+
+READ_ONLY: list[Json] = [{"role": "ReadOnly"}]
+
+
+def held_by(appliance: Appliance, name: str) -> list[str]:
+    """The roles of a name, in whatever spelling."""
+    return [
+        each.role
+        for each in appliance.permissions.all()
+        if each.principal.domain == DEFAULT_DOMAIN and each.principal.name.partition("@")[0] == name
+    ]
+
+
+def give(modules: Modules, name: str, **options: Any) -> None:
+    modules.well("global_permission", principal=name, domain=DEFAULT_DOMAIN, role="ReadOnly", **options)
+
+
+@pytest.mark.parametrize("api", ["rest", "legacy"])
+def test_who_is_let_in_sees_something(modules: Modules, appliance: Appliance, api: Any) -> None:
+    appliance.switches.permissions_api = api
+    users = [person("ann"), person("bob", permissions=[{"role": "Admin", "propagate": True}])]
+    checked = provision(modules, users, permissions=READ_ONLY, check=True)
+    assert held(appliance) == {}
+    done = converges(modules, users, permissions=READ_ONLY)
+    assert checked["diff"] == done["diff"]
+    assert (held_by(appliance, "ann"), held_by(appliance, "bob")) == (["-2"], ["-1"])
+    assert [each["operation"] for each in done["permissions"]] == ["create", "create"]
+    assert any("permission given: lab.example.org\\ann ReadOnly" in line for line in done["summary"])
+    assert appliance.login(sub="id-of-ann").inventory
+    done = converges(modules, users, permissions=[{"role": "NoAccess"}])
+    assert [each["operation"] for each in done["permissions"]] == ["update", "none"]
+    assert held_by(appliance, "ann") == ["-5"]
+
+
+def test_a_group_has_a_permission(modules: Modules, appliance: Appliance) -> None:
+    users = [person("ann", groups=["cooks"])]
+    options: Json = {"mirror_groups": ["cooks"], "group_permissions": [{"group": "cooks", "role": "ReadOnly"}]}
+    result = converges(modules, users, **options, report_permissions=True)
+    assert held_by(appliance, "cooks") == ["-2"]
+    assert "no permission" not in " ".join(result["summary"])
+    assert appliance.login(sub="id-of-ann").inventory
+
+
+def test_who_can_log_in_and_do_nothing_is_told(modules: Modules) -> None:
+    users = [person("ann"), person("bob", active=False)]
+    result = provision(modules, users, report_permissions=True)
+    assert [line for line in result["summary"] if "no permission" in line] == [
+        f"can log in, and has no permission: ann@{DEFAULT_DOMAIN}"
+    ]
+    give(modules, "ann")
+    result = provision(modules, users, report_permissions=True)
+    assert not [line for line in result["summary"] if "no permission" in line]
+    settled(modules, users, report_permissions=True)
+
+
+@pytest.mark.parametrize("spelt", ["ann", f"ann@{DEFAULT_DOMAIN}"])
+def test_a_name_that_holds_permissions_is_given_to_nobody(modules: Modules, appliance: Appliance, spelt: str) -> None:
+    give(modules, spelt)
+    appliance.clear_requests()
+    for check in (True, False):
+        result = provision(modules, [person("ann"), person("bob")], check=check)
+        assert result["failed"]
+        assert "ann@lab.example.org: the name holds a permission already (ReadOnly)" in result["msg"]
+        assert "inherit_permissions" in result["msg"]
+    assert (held(appliance), appliance.writes()) == ({}, [])
+    converges(modules, [person("ann"), person("bob")], inherit_permissions=True)
+    assert set(held(appliance)) == {"ann", "bob"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "operation"),
+    [
+        (person("ann", external_id="id-new", recreate=True), "recreate"),
+        (person("ann", external_id="id-of-bob", rename=True), "rename"),
+    ],
+)
+def test_nor_by_another_way(modules: Modules, appliance: Appliance, wanted: Json, operation: str) -> None:
+    add(appliance, "ann" if operation == "recreate" else "bob")
+    give(modules, "ann")
+    before = held(appliance)
+    assert "holds a permission already" in provision(modules, [wanted])["msg"]
+    assert held(appliance) == before
+    assert provision(modules, [wanted], inherit_permissions=True)["counts"][operation] == 1
+
+
+@pytest.mark.parametrize("purge", [True, False])
+def test_what_stays_behind_is_told_and_removed_on_request(modules: Modules, appliance: Appliance, purge: bool) -> None:
+    users = [person("bob"), *([] if purge else [{"username": "ann", "state": "absent"}])]
+    options: Json = {"purge": True, "max_deletes": "1"} if purge else {}
+    for name in ("ann", "bob"):
+        add(appliance, name)
+        give(modules, name)
+    checked = provision(modules, users, check=True, **options)
+    assert [(each["principal"], each["operation"]) for each in checked["permissions"]] == [
+        ("lab.example.org\\ann", "left")
+    ]
+    assert any("left behind" in line and "remove_permissions" in line for line in checked["summary"])
+    done = provision(modules, users, remove_permissions=True, **options)
+    assert [each["operation"] for each in done["permissions"]] == ["delete"]
+    assert (held_by(appliance, "ann"), held_by(appliance, "bob")) == ([], ["-2"])
+    settled(modules, users, remove_permissions=True, **options)
+
+
+def test_of_one_user_alone(modules: Modules, appliance: Appliance) -> None:
+    give(modules, "ann")
+    ann: Json = {"username": "ann", "domain": DEFAULT_DOMAIN, "external_id": "id-of-ann", "given_name": "Ann"}
+    assert "holds a permission already" in modules.failed("scim_user", **ann)
+    modules.well("scim_user", **ann, inherit_permissions=True)
+    absent: Json = {"username": "ann", "domain": DEFAULT_DOMAIN, "state": "absent"}
+    left = modules.well("scim_user", **absent)["permissions"]
+    assert [each["operation"] for each in left] == ["left"]
+    modules.well("scim_user", **ann, inherit_permissions=True)
+    modules.well("scim_user", **absent, remove_permissions=True)
+    assert held_by(appliance, "ann") == []
+
+
+def test_who_could_not_be_created_gets_no_permission(modules: Modules, appliance: Appliance) -> None:
+    def refuse(request: Request) -> int | None:
+        return 403 if request.body.get("externalId") == "id-of-ann" else None
+
+    with watched(appliance, refuse):
+        result = provision(modules, [person("ann"), person("bob")], permissions=READ_ONLY)
+    assert (held_by(appliance, "ann"), held_by(appliance, "bob")) == ([], ["-2"])
+    assert "the user was not" in next(each["error"] for each in result["permissions"] if "ann" in each["principal"])
+    converges(modules, [person("ann"), person("bob")], permissions=READ_ONLY)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"permissions": [{"role": "ReadOnly"}, {"role": "Admin"}]}, "asks for several roles"),
+        ({"permissions": [{"role": "Readonly?"}]}, "there is no role"),
+        ({"permissions": [{}]}, "role"),
+        ({"permissions": READ_ONLY, "hostname": None, "token": "x.y.z", "scim_url": "https://localhost:1/"}, "refused"),
+    ],
+)
+def test_mistakes(modules: Modules, appliance: Appliance, options: Json, told: str) -> None:
+    assert told in provision(modules, [person("ann")], **options)["msg"]
+    assert held(appliance) == {}
+
+
+def test_no_api_of_permissions(modules: Modules, appliance: Appliance) -> None:
+    appliance.switches.permissions_api = "none"
+    assert "neither" in provision(modules, [person("ann")], permissions=READ_ONLY)["msg"]
+    assert held(appliance) == {}
+    converges(modules, [person("ann")])
+
+
+def test_create_and_update_only(modules: Modules, appliance: Appliance) -> None:
+    add(appliance, "ann")
+    add(appliance, "bob")
+    users = [
+        {"username": "ann", "state": "absent"},
+        person("bob", given_name="Robert", permissions=READ_ONLY, groups=["cooks"]),
+        person("carl"),
+    ]
+    result = provision(modules, users, create_and_update_only=True)
+    assert not result["failed"], result["msg"]
+    assert set(held(appliance)) == {"ann", "bob", "carl"}
+    assert held(appliance)["bob"]["name"]["givenName"] == "Robert"
+    assert held_by(appliance, "bob") == []
