@@ -34,7 +34,10 @@ def user(module: str, **options: Any) -> Case:
     """The same for one user and for many."""
     changes = options.pop("changes", True)
     if module == "scim_users":
-        return Case(module, {"users": [options], "domain": DEFAULT_DOMAIN}, changes)
+        of_module = {
+            name: options.pop(name) for name in ("inherit_permissions", "remove_permissions") if name in options
+        }
+        return Case(module, {"users": [options], "domain": DEFAULT_DOMAIN, **of_module}, changes)
     return Case(module, {**options, "domain": DEFAULT_DOMAIN}, changes)
 
 
@@ -43,6 +46,7 @@ CASES: dict[str, Case] = {
     "info: users": Case("scim_user_info", changes=False),
     "info: groups": Case("scim_group_info", changes=False),
     "info: permissions": Case("global_permission_info", changes=False),
+    "info: diagnosis": Case("login_diagnosis_info", {"users": ["pie"]}, changes=False),
     "token: mint": Case("sync_token"),
     "token: force": Case("sync_token", {"force": True}),
 }
@@ -52,11 +56,21 @@ for _module in ("scim_user", "scim_users"):
         f"{_module}: create bare": user(_module, username="new", external_id="id-new", username_format="bare"),
         f"{_module}: update": user(_module, username="pie", given_name="Other", email="", active=False),
         f"{_module}: rename": user(_module, username="cake", external_id="id-pie", rename=True),
-        f"{_module}: recreate": user(_module, username="pie", external_id="id-new", recreate=True),
+        f"{_module}: recreate": user(
+            _module, username="pie", external_id="id-new", recreate=True, inherit_permissions=True
+        ),
         f"{_module}: delete": user(_module, username="pie", state="absent"),
+        f"{_module}: delete with permissions": user(_module, username="pie", state="absent", remove_permissions=True),
         f"{_module}: nothing": user(_module, username="pie", external_id="id-pie", changes=False),
         f"{_module}: nothing there": user(_module, username="nobody", state="absent", changes=False),
     }
+CASES |= {
+    f"scim_users: {name}": Case("scim_users", {"users": [{"username": "tart"}], "domain": DEFAULT_DOMAIN, **options})
+    for name, options in (
+        ("permission", {"permissions": [{"role": "ReadOnly"}]}),
+        ("permission of a group", {"group_permissions": [{"group": "bakers", "role": "ReadOnly"}]}),
+    )
+}
 CASES |= {
     f"scim_group: {name}": Case("scim_group", {"display_name": "bakers", **options}, changes)
     for name, options, changes in (

@@ -50,6 +50,8 @@ def adapted(content: Any, appliance: Appliance, pocket_id: PocketId) -> Any:
         return {key: 1 if key == "wait" else adapted(value, appliance, pocket_id) for key, value in content.items()}
     if isinstance(content, list):
         return [adapted(value, appliance, pocket_id) for value in content]
+    if content == "vcsa":
+        return "appliance"
     if isinstance(content, str):
         content = content.replace("https://id.example.org", pocket_id.base_url)
         return content.replace("https://vcsa.example.org/usergroup/t/CUSTOMER/scim/v2", appliance.scim_url).replace(

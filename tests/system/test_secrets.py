@@ -144,6 +144,7 @@ def test_modules_tell_no_secret_either(watched: Watched, appliance: Appliance) -
             "register": "seen",
         },
         {f"{NAMESPACE}.global_permission_info": plain, "register": "seen"},
+        {f"{NAMESPACE}.login_diagnosis_info": {**plain, "users": ["muffin"]}, "register": "seen"},
         {f"{NAMESPACE}.scim_users": {**plain, "users": [{**user, "state": "absent"}]}, "register": "seen"},
         {"ansible.builtin.set_fact": {"kept": "{{ seen }}", "cacheable": True}},
         {"ansible.builtin.debug": {"var": "seen"}},
