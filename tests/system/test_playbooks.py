@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance
-from system.playbook import NAMESPACE, Playbooks
+from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, PocketId
+from system.playbook import NAMESPACE, Playbooks, pocket_id_settings
 
 MUFFIN = {"username": "muffin", "given_name": "Muffin", "family_name": "Muffinson", "email": "muffin@example.org"}
 
@@ -15,7 +15,7 @@ def names(appliance: Appliance) -> list[str]:
 
 
 def test_every_playbook_passes_its_syntax_check(playbooks: Playbooks) -> None:
-    for name in ("provision", "list", "delete", "step_by_step"):
+    for name in ("provision", "list", "delete", "step_by_step", "diagnose"):
         playbooks.run(f"{NAMESPACE}.{name}", "--syntax-check").went_well()
 
 
@@ -97,3 +97,41 @@ def test_step_by_step_asks_and_takes_no_empty_answer(playbooks: Playbooks, appli
     assert run.code != 0
     assert "external_id" in run.failure.message
     assert appliance.broker.users == []
+
+
+def test_diagnose_says_it_and_repairs_what_is_safe(
+    playbooks: Playbooks, appliance: Appliance, pocket_id: PocketId
+) -> None:
+    pocket_id.add_user("muffin", PEOPLE["muffin"], "muffin@example.org", first_name="Muffin", last_name="Muffinson")
+    appliance.login("muffin")
+    settings = {f"federated_users_{name}": value for name, value in pocket_id_settings(pocket_id).items()}
+    variables = {**playbooks.variables, **settings, "federated_users_users": [{"username": "muffin"}]}
+    run = playbooks.run(f"{NAMESPACE}.diagnose", variables={**variables, "diagnose_user": "muffin"}).went_well()
+    assert "muffin is not in the broker" in run.stdout
+    assert "run:  ansible-playbook homelab.identity_broker.provision --check --diff" in run.stdout
+    assert appliance.writes() == []
+
+    repair = {**variables, "diagnose_user": "muffin", "repair": True}
+    dry = playbooks.run(f"{NAMESPACE}.diagnose", "--check", variables=repair).went_well()
+    assert "would be created: muffin@lab.example.org" in dry.stdout
+    assert appliance.writes() == []
+    playbooks.run(f"{NAMESPACE}.diagnose", variables=repair).went_well()
+    assert appliance.login("muffin").allowed
+    last = playbooks.run(f"{NAMESPACE}.diagnose", variables=repair).went_well()
+    assert last.recap("localhost")["changed"] == 0
+    assert "has no permission" in last.stdout
+
+
+def test_diagnose_never_binds(playbooks: Playbooks, appliance: Appliance) -> None:
+    appliance.login("muffin")
+    variables = {**playbooks.variables, "federated_users_users": [MUFFIN], "repair": True}
+    run = playbooks.run(f"{NAMESPACE}.diagnose", variables=variables).went_well()
+    assert f"An unknown ExternalId was refused: {PEOPLE['muffin']}." in run.stdout
+    assert appliance.broker.users == []
+
+
+def test_diagnose_without_the_log(playbooks: Playbooks) -> None:
+    """Nothing listens there; what else is known is told all the same."""
+    variables = {**playbooks.variables, "federated_users_log_host": "nowhere", "diagnose_user": "muffin"}
+    run = playbooks.run(f"{NAMESPACE}.diagnose", variables=variables)
+    assert "muffin is not in the broker" in run.stdout
