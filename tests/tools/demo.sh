@@ -2,7 +2,7 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Two stories. From the log: a denied login, a dry run, the run, an allowed login, a second run. From Pocket ID: an empty
-# broker, a group, one run, everybody can log in; one leaves the group, and cannot.
+# broker, a group, one run, everybody can log in; one leaves the group, and cannot; with a role, the inventory is seen.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -98,6 +98,15 @@ sign_in crumpet
 chapter "9. A second run changes nothing"
 play
 grep -q 'changed=0 .*failed=0' "$state/output" || die "The second run should have changed nothing."
+
+chapter "10. The group gets a role, and who is in it sees the inventory"
+cat >>"$state/users.yml" <<'YAML'
+federated_users_mirror_groups: [vcenter-admins]
+federated_users_group_permissions:
+  - { group: vcenter-admins, role: ReadOnly }
+YAML
+play --diff
+sign_in muffin
 
 say ""
 say "Those are the two stories. To play with the appliance yourself: make appliance, and in another terminal:"
