@@ -26,13 +26,13 @@ from ._federation_log import (
     timestamp_of,
 )
 from ._log_commands import MOST_OUTPUT, LogCommands, refusal_to_read
-from ._log_window import LOOK_BACK, Clock, LogFile, first_wanted, next_start, older_files, read_clock
-from ._login_failures import FAILURE_MARKS, LoginFailure, read_failures
+from ._log_window import LOOK_BACK, WINDOWS, Clock, LogFile, first_wanted, next_start, older_files, read_clock
+from ._login_failures import FAILURE_MARKS, KEY_MARK, LoginFailure, is_unexplained, read_failures
 
 CONTEXTS_A_COMMAND = 1000
 MOST_CONTEXTS = 5000
-MORE_FOR_EVIDENCE = 8
-"""How many times as much may be read where every login is judged, and none is bound."""
+MORE_FOR_ALL = 8
+"""How many times as much may be read where every login is wanted, and none is bound."""
 LINE_MARKS = (LOOKUP_MARK, NOT_FOUND_MARK, REFUSAL_MARK)
 
 Execute = Callable[[str], tuple[str, str]]
@@ -76,10 +76,10 @@ class _Reader:
     def __init__(self, request: Request, execute: Execute) -> None:
         self._request = request
         self._execute = execute
-        more = MORE_FOR_EVIDENCE if request.evidence else 1
+        more = 1 if request.denied_only else MORE_FOR_ALL
         self._most_output, self._most_contexts = more * MOST_OUTPUT, more * MOST_CONTEXTS
         self._commands = LogCommands(secrets.token_hex(12), request.log_path, self._most_output)
-        self._marks: tuple[str, ...] = (REFUSAL_MARK, NOT_FOUND_MARK) if request.denied_only else (LOOKUP_MARK,)
+        self._marks: tuple[str, ...] = (REFUSAL_MARK, NOT_FOUND_MARK) if request.denied_only else LINE_MARKS
         if request.evidence:
             self._marks += FAILURE_MARKS
         self._hits = ""
@@ -103,7 +103,7 @@ class _Reader:
         if cut:
             self._gaps.append(f"there are more than {request.limit} ExternalIds (limit)")
         wanted = first_wanted(request.since, clock)
-        failures = [failure for failure in read_failures(self._hits) if wanted is None or failure.timestamp >= wanted]
+        failures = [failure for failure in self._failures(current) if wanted is None or failure.timestamp >= wanted]
         lines = (
             {attempt.context_id: self._lines.get(attempt.context_id, "") for attempt in chosen}
             if request.evidence
@@ -142,7 +142,9 @@ class _Reader:
         first: datetime | None = None
         hits = ""
         while True:
-            offset = 0 if file.compressed and start is None else next_start(file.size, start, first, wanted)
+            # Where all is wanted, a part would be read twice.
+            whole = file.compressed or (wanted is None and not self._request.limit)
+            offset = 0 if whole and start is None else next_start(file.size, start, first, wanted)
             if offset is None:
                 break
             start = offset
@@ -154,8 +156,11 @@ class _Reader:
                 break
         if len(hits.encode()) >= self._most_output:
             self._gaps.append(f"there is more than {self._most_output >> 20} MiB of refusals")
-        text = self._lines_of(file.path, context_ids(hits), max(0, (start or 0) - LOOK_BACK), current)
         self._hits += hits
+        if self._request.denied_only or lookup_is_missing(hits):
+            text = self._lines_of(file.path, context_ids(hits), max(0, (start or 0) - LOOK_BACK), current)
+        else:
+            text = self._noted(hits)
         return text, bool(first and wanted and first < wanted)
 
     def _lines_of(self, path: str, contexts: Sequence[str], start: int, current: LogFile) -> str:
@@ -170,9 +175,20 @@ class _Reader:
                 self._gaps.append(f"there is more than {self._most_output >> 20} MiB of logins")
             self._notice_rotation(found["current"], current)
             text += found["lines"]
+        return self._noted(text)
+
+    def _noted(self, text: str) -> str:
         if self._request.evidence:
             self._lines |= decisive_lines(text)
         return text
+
+    def _failures(self, file: LogFile) -> list[LoginFailure]:
+        """Those of which something is in what was read; the keys are looked at only where nothing else explains one."""
+        failures = read_failures(self._hits) if self._request.evidence else []
+        if not is_unexplained(failures):
+            return failures
+        found = self._run(self._commands.scan(file.path, max(0, file.size - WINDOWS[-1]), (KEY_MARK,)))
+        return read_failures(self._hits + found["lines"])
 
     def _wait_for(self, current: LogFile, log_end: datetime) -> list[LoginAttempt]:
         """Attempts made from now on. "From now on" is a position in the file, not a time."""

@@ -24,9 +24,10 @@ FAILURE_MARKS = (
     "Exception occurred while retrieving oidc tokens ",
     "ID Token did not return expected nameId claim ",
     "Token endpoint failed ",
-    "JWK skipped: ",
 )
-"""One of these stands in every line that is read here."""
+"""One of these stands in every line that tells of a login that failed."""
+KEY_MARK = "JWK skipped: "
+"""Stands in lines that are there whenever keys are read, also where nothing is wrong: only a failure makes them tell something."""
 
 REFUSED = "refused_at_provider"
 CLAIM_MISSING = "claim_missing"
@@ -79,6 +80,11 @@ class LoginFailure:
         }
 
 
+def is_unexplained(failures: Iterable[LoginFailure]) -> bool:
+    """Whether a login got no token, and no other line says why."""
+    return any(failure.cause == NO_TOKENS for failure in failures)
+
+
 def read_failures(text: str) -> list[LoginFailure]:
     """Read them from log text, newest first: one for each login context, and those that belong to none."""
     found = [failure for line in text.split("\n") if (failure := _failure(line))]
@@ -91,7 +97,7 @@ def read_failures(text: str) -> list[LoginFailure]:
         near = range(bisect_left(moments, failure.timestamp - _TOGETHER), bisect_right(moments, failure.timestamp))
         belonging.update(near)
         read.append(_explained(failure, [alone[at] for at in near]) if failure.cause == NO_TOKENS else failure)
-    read += [failure for at, failure in enumerate(alone) if at not in belonging]
+    read += [failure for at, failure in enumerate(alone) if at not in belonging and KEY_MARK not in failure.line]
     return sorted(read, key=lambda failure: failure.timestamp, reverse=True)
 
 
@@ -134,7 +140,7 @@ def _failure(text: str) -> LoginFailure | None:
 
 
 def _cause(logger: str, message: str) -> tuple[str | None, str | None]:
-    if logger == _JWT and message.startswith("JWK skipped: "):
+    if logger == _JWT and message.startswith(KEY_MARK):
         return KEY_OR_TRUST, message
     if logger == _TOKEN_SERVICE and (endpoint := _ENDPOINT.fullmatch(message)):
         error = endpoint["error"]
@@ -170,7 +176,7 @@ def _most_telling(failures: Iterable[LoginFailure]) -> list[LoginFailure]:
 def _explained(failure: LoginFailure, before: Sequence[LoginFailure]) -> LoginFailure:
     """With the cause that the event loop told right before, if that was one."""
     # Keys are skipped on every reading of the keys; an endpoint that failed says more.
-    telling = [other for other in before if "JWK skipped" not in other.line] or before
+    telling = [other for other in before if KEY_MARK not in other.line] or before
     if len({other.cause for other in telling}) != 1:
         return failure
     return replace(failure, cause=telling[-1].cause, value=telling[-1].value, line=telling[-1].line)

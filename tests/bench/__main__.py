@@ -8,13 +8,14 @@ import argparse
 import sys
 from tempfile import TemporaryDirectory
 
-from . import big_log, people, pocket_id, roles
+from . import big_log, diagnosis, people, pocket_id, roles
 from .report import Report
 
 CHAPTERS = {
     "role": ("The role, against an empty play on the same machine", roles.measure),
     "people": (people.TITLE, people.measure),
     "pocket_id": (pocket_id.TITLE, pocket_id.measure),
+    "diagnosis": (diagnosis.TITLE, diagnosis.measure),
     "log": ("externalid_fact on a 1 GiB log, against: grep -i externalid | tail -5", big_log.measure),
 }
 
