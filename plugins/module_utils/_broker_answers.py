@@ -87,6 +87,12 @@ def token_expiry(token: str) -> datetime | None:
         return None
 
 
+def seconds_left(token: str, now: datetime) -> int | None:
+    """For how many whole seconds the token still lives; 0 where it has ended, None where it does not tell."""
+    expiry = token_expiry(token)
+    return None if expiry is None else max(0, int((expiry - now).total_seconds()))
+
+
 def describe(document: Any, depth: int = 3) -> str:
     """Name the shape of a document without any of its values."""
     if isinstance(document, dict):

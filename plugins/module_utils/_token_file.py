@@ -18,8 +18,11 @@ from ._errors import InputError
 from ._private_file import write_private_file
 
 
-def read_token_file(path: str) -> SyncToken | None:
-    """The kept token; None where there is none yet. Raises InputError where others could read it."""
+def read_token_file(path: str, *, field: str = "token_file") -> SyncToken | None:
+    """The kept token; None where there is none yet. Raises InputError where others could read it.
+
+    C(field) is the name of the option that holds the path.
+    """
     file = Path(path)
     try:
         mode = file.stat().st_mode
@@ -28,9 +31,9 @@ def read_token_file(path: str) -> SyncToken | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
-        raise InputError("token_file", f"{path} cannot be read ({reason})", "Correct it or remove it.") from None
+        raise InputError(field, f"{path} cannot be read ({reason})", "Correct it or remove it.") from None
     if stat.S_IMODE(mode) & 0o077:
-        raise InputError("token_file", f"{path} can be read or written by others", f"Run: chmod 600 {path}")
+        raise InputError(field, f"{path} can be read or written by others", f"Run: chmod 600 {path}")
     if not text:
         return None
     try:
@@ -38,7 +41,7 @@ def read_token_file(path: str) -> SyncToken | None:
     except ValueError:
         return SyncToken(text, None)
     if not isinstance(document, dict) or not isinstance(document.get("token"), str) or not document["token"]:
-        raise InputError("token_file", f"{path} is JSON without a token", "Remove it; it is written anew.")
+        raise InputError(field, f"{path} is JSON without a token", "Remove it; it is written anew.")
     url = document.get("scim_url")
     return SyncToken(document["token"], url if isinstance(url, str) and url else None)
 
@@ -55,8 +58,8 @@ def write_token_file(path: str, token: SyncToken) -> None:
         ) from None
 
 
-def check_token_file(path: str) -> None:
+def check_token_file(path: str, *, field: str = "token_file") -> None:
     """Raise InputError where a new token could not be kept, before one is minted."""
     folder = Path(path).parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError("token_file", f"the folder {folder} does not exist or cannot be written", "Make it first.")
+        raise InputError(field, f"the folder {folder} does not exist or cannot be written", "Make it first.")

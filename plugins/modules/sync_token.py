@@ -23,7 +23,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - Check mode mints nothing. Where it would, RV(token) is null.
+      - Check mode mints nothing. Where it would, RV(token) is null, and RV(expires_at) and RV(expires_in) are those of the
+        token that stands.
   idempotent:
     support: partial
     details:
@@ -74,6 +75,21 @@ EXAMPLES = r"""
 - name: Tell when it ends
   ansible.builtin.debug:
     msg: "The sync token ends at {{ sync.expires_at }}"
+
+- name: Ask how long a token still lives, and mint none
+  homelab.identity_broker.sync_token:
+    hostname: vcsa.example.org
+    username: administrator@vsphere.local
+    password: "{{ vault_vcenter_password }}"
+    current_token: "{{ vault_sync_token }}"
+  check_mode: true
+  no_log: true
+  register: standing
+
+- name: Warn a week before it ends
+  ansible.builtin.debug:
+    msg: The sync token ends within a week. Rotate it.
+  when: standing.expires_in is not none and standing.expires_in < 7 * 24 * 3600
 """
 
 RETURN = r"""
@@ -87,10 +103,21 @@ scim_url:
   type: str
   sample: https://vcsa.example.org/usergroup/t/CUSTOMER/scim/v2
 expires_at:
-  description: When the token ends (ISO 8601, UTC); null where it does not tell.
+  description:
+    - When the token ends (ISO 8601, UTC); null where it does not tell.
+    - Where check mode would mint, that of the standing token, as far as one is known.
   returned: success
   type: str
   sample: "2026-08-04T15:05:23Z"
+expires_in:
+  description:
+    - In how many seconds the token ends, by this host's clock; null where it does not tell.
+    - V(0) where it has ended, or where the broker refuses it, as it does after a later minting.
+    - Where check mode would mint, that of the standing token, as far as one is known.
+  returned: success
+  type: int
+  version_added: 0.2.0
+  sample: 15552000
 provider_id:
   description: The provider that the token is for.
   returned: success
@@ -98,11 +125,17 @@ provider_id:
   sample: 3750355e-b646-44ed-9ce8-9d8fb66564a7
 """
 
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_answers import SyncToken, token_expiry
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_answers import (
+    SyncToken,
+    seconds_left,
+    token_expiry,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, vcenter_spec
+from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import IdentityBrokerError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._scim import (
     SchemeChoice,
@@ -117,14 +150,24 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._token_fil
 from ansible_collections.homelab.identity_broker.plugins.module_utils._vcenter import chosen_provider
 
 
-def stands(session: BrokerSession, kept: SyncToken, scheme: str, renew_before: int) -> bool:
-    """Whether the token is accepted and lives long enough."""
-    expiry = token_expiry(kept.token)
-    if expiry is not None and expiry <= datetime.now(UTC) + timedelta(seconds=renew_before):
-        session.http.hide(kept.token)
-        return False
+def judged(session: BrokerSession, kept: SyncToken, options: dict[str, Any], *, curious: bool) -> tuple[bool, bool]:
+    """Whether the standing token is kept, and whether the broker is known to refuse it.
+
+    Who is curious has the broker asked also where that decides nothing.
+    """
+    session.http.hide(kept.token)
     url = kept.scim_url or session.vcenter.scim_url
-    return ScimClient(session.http, url, kept.token, SchemeChoice(scheme)).is_accepted()
+    client = ScimClient(session.http, url, kept.token, SchemeChoice(options["auth_scheme"]))
+    left = seconds_left(kept.token, datetime.now(UTC))
+    if not options["force"] and (left is None or left > options["renew_before"]):
+        accepted = client.is_accepted()
+        return accepted, not accepted
+    refused = False
+    if curious and left != 0:
+        # What is wrong besides does not hinder the minting.
+        with suppress(IdentityBrokerError):
+            refused = not client.is_accepted()
+    return False, refused
 
 
 def main() -> None:
@@ -146,34 +189,38 @@ def main() -> None:
         provider = chosen_provider(vcenter.providers(), options["provider_id"], None, vcenter.hostname)
         given = SyncToken(options["current_token"], None) if options["current_token"] else None
         kept = given or (read_token_file(path) if path else None)
-        if kept and not options["force"] and stands(session, kept, options["auth_scheme"], options["renew_before"]):
-            return result(session, kept, provider.id, changed=False, before=kept)
+        stands, refused = judged(session, kept, options, curious=module.check_mode) if kept else (False, False)
+        if stands:
+            return result(session, kept, provider.id, before=kept)
         if path:
             check_token_file(path)
         if module.check_mode:
-            return result(session, None, provider.id, changed=True, before=kept)
+            return result(session, None, provider.id, before=kept, refused=refused)
         minted = vcenter.mint_sync_token(provider.id)
         url = trusted_scim_url(minted.scim_url, vcenter.hostname) if minted.scim_url else None
         token = SyncToken(minted.token, url)
         if path:
             write_token_file(path, token)
-        return result(session, token, provider.id, changed=True, before=kept)
+        return result(session, token, provider.id, before=kept)
 
     def result(
         session: BrokerSession,
         token: SyncToken | None,
         provider_id: str,
         *,
-        changed: bool,
         before: SyncToken | None,
+        refused: bool = False,
     ) -> dict[str, Any]:
         session.released = token.token if token else None
-        standing = f"ends at {shown(before)}" if before else "none known"
+        changed = token is None or token is not before
+        told = token or before
+        standing = f"ends at {shown(before) or 'a time that it does not tell'}" if before else "none known"
         return {
             "changed": changed,
             "token": token.token if token else None,
             "scim_url": (token and token.scim_url) or session.vcenter.scim_url,
-            "expires_at": shown(token),
+            "expires_at": shown(told),
+            "expires_in": 0 if refused else told and seconds_left(told.token, datetime.now(UTC)),
             "provider_id": provider_id,
             "diff": {
                 "before": {"sync_token": standing},

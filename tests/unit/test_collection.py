@@ -44,8 +44,9 @@ FLOORS = (
         *{"_text_table", "_user_rows", "_user_report", "_user_page", "_user_page_script", "_user_page_style"},
         *{"_pocket_id_answers", "_people", "_provider_users", "_mirror", "_oidc_client_plan"},
         *{"_permissions", "_permission_plan"},
+        *{"_token_rotation"},
     },
-    {"_http", "_tls", "_private_file", "_token_file", "_journal"},
+    {"_http", "_tls", "_private_file", "_token_file", "_token_targets", "_journal"},
     {"_vcenter", "_scim", "_pocket_id", "_log_reader", "_authorization", "_root_folder"},
     {
         "_read_people",
