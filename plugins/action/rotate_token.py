@@ -89,7 +89,9 @@ class Vault:
         try:
             encrypted: bytes = self._lib.encrypt(text, secret=self._secret, vault_id=self._label)
         except AnsibleError as error:
-            raise InputError("vault_file", f"nothing can be encrypted ({error})", "Repair Ansible Vault first.") from None
+            raise InputError(
+                "vault_file", f"nothing can be encrypted ({error})", "Repair Ansible Vault first."
+            ) from None
         return encrypted.decode()
 
     def variables(self, path: str) -> Any:
@@ -103,7 +105,9 @@ class Vault:
         if not content.strip():
             return None
         if not is_encrypted(content):
-            raise InputError("vault_file", f"{path} is there and not encrypted", "Name another file, or remove this one.")
+            raise InputError(
+                "vault_file", f"{path} is there and not encrypted", "Name another file, or remove this one."
+            )
         try:
             return yaml.safe_load(self._lib.decrypt(content))
         except AnsibleError:
@@ -188,14 +192,15 @@ class ActionModule(ActionBase):
         given = {name: options[name] for name in OF_THE_MODULE if options[name] is not None}
         given |= {"current_token": standing} if standing else {}
         given |= {} if "renew_before" in given else {"force": True}
-        # The connection plugin for SSH shows at -vvv what came back, unless it is told so.
-        before, self._play_context.no_log = self._play_context.no_log, True
+        # The connection plugin for SSH shows at -vvv what came back, unless this is set, which otherwise is the task's no_log.
+        context = self._connection._play_context  # noqa: SLF001 - it has no other way
+        before, context.no_log = context.no_log, True
         try:
             answer: dict[str, Any] = self._execute_module(
                 module_name="homelab.identity_broker.sync_token", module_args=given, task_vars=task_vars
             )
         finally:
-            self._play_context.no_log = before
+            context.no_log = before
         return answer
 
     def _handed_over(

@@ -129,7 +129,8 @@ def check_minted(token: str) -> None:
 
 def variable_text(variable: str, token: str) -> str:
     """The YAML of a file of variables with the token in it."""
-    return f"---\n{variable}: {json.dumps(token)}\n"
+    # In quotes, since YAML 1.1 takes names such as yes for something else.
+    return f"---\n{json.dumps(variable)}: {json.dumps(token)}\n"
 
 
 def variable_token(document: Any, path: str, variable: str) -> str | None:
@@ -188,7 +189,9 @@ def summary(
 
 def undelivered(problem: str, got: Sequence[str], missed: Sequence[str]) -> str:
     """The message where a minted token could not be handed over to everybody."""
-    reached = f"has reached {listed(got)} only, and not {listed(missed)}" if got else f"has not reached {listed(missed)}"
+    reached = (
+        f"has reached {listed(got)} only, and not {listed(missed)}" if got else f"has not reached {listed(missed)}"
+    )
     return (
         f"{problem.rstrip('. ')}. The token before is revoked already, and the new one {reached}: whoever pushes users "
         "with any other is refused from now on. Correct this and run it again, which is safe: it mints another where it "

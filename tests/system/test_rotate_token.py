@@ -105,7 +105,7 @@ def test_every_target_gets_the_token(playbooks: Playbooks, appliance: Appliance,
     assert token not in run.output
 
     # As ansible-vault reads it, and as a play does.
-    assert vault_view(playbooks, folder / "vars.yml") == f'---\nthe_token: "{token}"\n'
+    assert vault_view(playbooks, folder / "vars.yml") == f'---\n"the_token": "{token}"\n'
     assert (folder / "vars.yml").read_text().startswith("$ANSIBLE_VAULT;1.1;AES256\n")
     condition = {"ansible.builtin.assert": {"that": "the_token == lookup('ansible.builtin.file', path)", "quiet": True}}
     play = {
@@ -194,7 +194,7 @@ def test_the_vault_is_not_touched_where_it_holds_more(
     for result, part in zip(results, says, strict=False):
         assert part in result.message
     assert results[3].result["minted"] is True
-    assert f'vault_sync_token: "{appliance.current_sync_token}"' in vault_view(playbooks, folder / "own")
+    assert f'"vault_sync_token": "{appliance.current_sync_token}"' in vault_view(playbooks, folder / "own")
     assert {name: (folder / name).read_text() for name in texts if name != "own"} == {
         name: text for name, text in before.items() if name != "own"
     }
@@ -233,7 +233,9 @@ def test_a_command_that_fails_is_told_and_the_next_run_hands_over(
     assert "******** it said" in failed.message
     for result in (hung, failed):
         assert "The token before is revoked already" in result.message
-        assert f"has not reached the command {'sleep' if result is hung else 'sh'} and the file {file}" in result.message
+        assert (
+            f"has not reached the command {'sleep' if result is hung else 'sh'} and the file {file}" in result.message
+        )
         assert "run it again" in result.message
         assert (result.result["minted"], result.result["delivered"]) == (True, [])
     # The file never had a token that the command did not get, so a run that would keep one mints.

@@ -157,6 +157,48 @@ def test_modules_tell_no_secret_either(watched: Watched, appliance: Appliance) -
     assert watched.leaks() == []
 
 
+@pytest.mark.parametrize("api_host", ["localhost", "appliance"])
+def test_rotating_the_token_tells_no_secret(
+    watched: Watched, appliance: Appliance, tmp_path: Path, api_host: str
+) -> None:
+    """Nor where the module runs over SSH, whose connection shows at -vvv what comes back."""
+    vault_password = tmp_path / "token_vault_password"
+    vault_password.touch(mode=0o600)
+    vault_password.write_text("password-of-the-vault")
+    given = appliance.mint()
+    variables = {
+        **watched.variables,
+        "federated_users_api_host": api_host,
+        "rotate_token_file": str(tmp_path / "token_file"),
+        "rotate_token_vault_file": str(tmp_path / "vault.yml"),
+        "rotate_token_current_token": given,
+    }
+    # Whatever it says in the end, its environment is kept for a look.
+    command = ["sh", "-c", 'env > "$0"; token=$(cat); echo "$token"; printf %s "$token" | base64 -w 0 >&2; exit $1']
+    arguments = [str(tmp_path / "environment")]
+
+    def rotate(code: int, *more: str, **settings: Any) -> Run:
+        run = {f"rotate_token_{name}": value for name, value in settings.items()}
+        run["rotate_token_command"] = [*command, *arguments, str(code)]
+        vault = ("--vault-password-file", str(vault_password))
+        return watched.run(f"{NAMESPACE}.rotate_token", *vault, *more, variables={**variables, **run})
+
+    with process_list() as processes:
+        rotate(0, "--check").went_well()
+        rotate(0).went_well()
+        del variables["rotate_token_current_token"]
+        rotate(0, renew_before=60).went_well()
+        failed = rotate(1)
+    assert failed.code != 0
+    assert "exit status 1 and said: ********" in failed.failure.message
+    assert len(appliance.mintings()) == 2
+    assert (tmp_path / "environment").stat().st_size > 0
+    assert watched.leaks("password-of-the-vault") == []
+    assert (tmp_path / "ansible.log").stat().st_size > 10_000
+    commands = b"\n".join(processes.seen)
+    assert not [secret for secret in appliance.all_secrets() if secret.encode() in commands]
+
+
 def test_pocket_id_tells_no_secret(watched: Watched, appliance: Appliance, pocket_id: PocketId) -> None:
     """Neither the API key, nor a client's secret, nor the token of Pocket ID's own SCIM client."""
     pocket_id.add_user("muffin", PEOPLE["muffin"], "muffin@example.org", first_name="Muffin", last_name="Baker")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_an
     read_admin_token,
     read_providers,
     read_sync_token,
+    seconds_left,
     token_expiry,
 )
 from hypothesis import given
@@ -199,3 +200,11 @@ def test_any_exp_is_an_end_or_none(value: Any) -> None:
 )
 def test_no_end_is_none(payload: bytes) -> None:
     assert token_expiry(token_with(payload)) is None
+
+
+@given(st.integers(0, 4_000_000_000), st.integers(0, 4_000_000_000), st.integers(0, 999_999))
+def test_the_seconds_left_are_whole_and_never_negative(end: int, second: int, micro: int) -> None:
+    now = datetime.fromtimestamp(second, UTC) + timedelta(microseconds=micro)
+    left = seconds_left(token_with(json.dumps({"exp": end}).encode()), now)
+    assert left == max(0, end - second - (1 if micro else 0))
+    assert seconds_left("opaque", now) is None
