@@ -12,7 +12,7 @@ import pytest
 from simulator import DEFAULT_DOMAIN, Appliance, PocketId
 from simulator.permissions import Permission, Principal
 from simulator.switches import DEFAULT_PROVIDER_ID
-from system.playbook import COLLECTION, Json, Modules, Playbooks
+from system.playbook import COLLECTION, NAMESPACE, Json, Modules, Playbooks
 
 # The whole list of what check mode may send besides GET.
 HARMLESS = {("POST", "/api/session", ""), ("DELETE", "/api/session", "")}
@@ -219,8 +219,22 @@ def test_pocket_id_in_check_mode(
         assert providing.well(module, **options)["changed"] is False
 
 
+def test_a_token_is_not_rotated_in_check_mode(playbooks: Playbooks, appliance: Appliance) -> None:
+    """Here or on the appliance; what it predicts is in test_rotate_token."""
+    token = appliance.mint()
+    command = ["sh", "-c", f"touch {playbooks.folder}/ran"]
+    variables = {"rotate_token_file": "new", "rotate_token_command": command, "rotate_token_current_token": token}
+    playbooks.run(
+        f"{NAMESPACE}.rotate_token", "--check", variables={**playbooks.variables, **variables}
+    ).went_well()
+    only_harmless(appliance)
+    assert appliance.current_sync_token == token
+    assert not [name for name in ("new", "ran") if (playbooks.folder / name).exists()]
+
+
 HELD: dict[str, Callable[..., None]] = {
     "externalid_fact": test_the_log_is_read_in_check_mode_too,
+    "rotate_token": test_a_token_is_not_rotated_in_check_mode,
     "pocket_id_user_info": test_pocket_id_in_check_mode,
     "pocket_id_oidc_client": test_pocket_id_in_check_mode,
 }

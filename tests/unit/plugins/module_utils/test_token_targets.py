@@ -19,7 +19,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._token_tar
     write_file,
 )
 
-TOKEN = "eyJ0eXAi.cGF5bG9hZC1vZi1pdA.c2lnbmF0dXJlLW9mLWl0"  # noqa: S105
+TOKEN = "eyJ0eXAi.cGF5bG9hZC1vZi1pdA.c2lnbmF0dXJlLW9mLWl0"
 READ = "import sys; token = sys.stdin.buffer.read()"
 
 
