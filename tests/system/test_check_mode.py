@@ -224,9 +224,7 @@ def test_a_token_is_not_rotated_in_check_mode(playbooks: Playbooks, appliance: A
     token = appliance.mint()
     command = ["sh", "-c", f"touch {playbooks.folder}/ran"]
     variables = {"rotate_token_file": "new", "rotate_token_command": command, "rotate_token_current_token": token}
-    playbooks.run(
-        f"{NAMESPACE}.rotate_token", "--check", variables={**playbooks.variables, **variables}
-    ).went_well()
+    playbooks.run(f"{NAMESPACE}.rotate_token", "--check", variables={**playbooks.variables, **variables}).went_well()
     only_harmless(appliance)
     assert appliance.current_sync_token == token
     assert not [name for name in ("new", "ran") if (playbooks.folder / name).exists()]
