@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._token_rot
     Targets,
     check_minted,
     check_standing,
+    command_failure,
+    ended_with,
     read_targets,
     summary,
     undelivered,
@@ -32,7 +36,6 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._token_rot
 from ansible_collections.homelab.identity_broker.plugins.module_utils._token_targets import (
     check_command,
     check_file,
-    run_command,
     token_in_file,
     write_file,
 )
@@ -116,6 +119,21 @@ class Vault:
             ) from None
         except (yaml.YAMLError, UnicodeDecodeError):
             raise InputError("vault_file", f"{path} holds no YAML", "Name another file, or remove this one.") from None
+
+
+def run_command(command: Sequence[str], token: str, timeout: float) -> None:
+    """Give a command the token on its standard input, as it is, without a line end. Raises IdentityBrokerError."""
+    try:
+        done = subprocess.run(  # noqa: S603 - the command is the user's own
+            list(command), input=token.encode(), capture_output=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise command_failure(command[0], f"it did not end within {timeout:g} s and was killed") from None
+    except OSError as error:
+        raise command_failure(command[0], f"it cannot be started ({error.strerror})") from None
+    if done.returncode:
+        output = (done.stderr or done.stdout).decode(errors="replace")
+        raise command_failure(command[0], ended_with(done.returncode, output, token))
 
 
 @dataclass(frozen=True)

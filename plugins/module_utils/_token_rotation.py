@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import keyword
 import re
@@ -199,6 +200,18 @@ def undelivered(problem: str, got: Sequence[str], missed: Sequence[str]) -> str:
     )
 
 
+def command_failure(program: str, problem: str) -> IdentityBrokerError:
+    """What went wrong with a command that was to take the token."""
+    return IdentityBrokerError(f"Handing the new sync token to the command {program} failed: {problem}.")
+
+
+def ended_with(status: int, output: str, token: str) -> str:
+    """How a command ended, and what it said, without the token."""
+    how = f"signal {-status}" if status < 0 else f"exit status {status}"
+    said = without_token(output, token)
+    return f"it ended with {how}" + (f" and said: {said.rstrip('.')}" if said else "")
+
+
 def listed(names: Sequence[str]) -> str:
     """Names as in a sentence."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
@@ -206,7 +219,8 @@ def listed(names: Sequence[str]) -> str:
 
 def without_token(text: str, token: str) -> str:
     """What a command said, on one line, bounded, and with neither the token nor one of its parts in it."""
-    for secret in sorted({token, *token.split(".")}, key=len, reverse=True):
+    encoded = base64.b64encode(token.encode()).decode().rstrip("=")
+    for secret in sorted({token, encoded, *token.split(".")}, key=len, reverse=True):
         if secret == token or len(secret) >= LEAST_HIDDEN:
             text = text.replace(secret, "********")
     text = " ".join("".join(char if char.isprintable() else " " for char in text).split())

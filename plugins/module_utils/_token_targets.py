@@ -1,20 +1,18 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files and commands of the control node that take a sync token. PRIVATE to this collection."""
+"""What must be true of files and commands of the control node before they take a sync token. PRIVATE to this collection."""
 
 from __future__ import annotations
 
-import base64
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from ._errors import IdentityBrokerError, InputError
+from ._errors import InputError
 from ._private_file import write_private_file
 from ._token_file import check_token_file, read_token_file
-from ._token_rotation import checked_token, without_token
+from ._token_rotation import checked_token
 
 
 def check_file(field: str, path: str) -> None:
@@ -52,22 +50,3 @@ def check_command(command: Sequence[str]) -> None:
             f"there is no program {command[0]!r} on the control node that may be run",
             "Give a list: the program, then each of its arguments. A shell is not involved.",
         )
-
-
-def run_command(command: Sequence[str], token: str, timeout: float) -> None:
-    """Give a command the token on its standard input, as it is, without a line end."""
-    attempted = f"Handing the new sync token to the command {command[0]} failed"
-    try:
-        done = subprocess.run(  # noqa: S603 - the command is the user's own
-            list(command), input=token.encode(), capture_output=True, timeout=timeout, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise IdentityBrokerError(f"{attempted}: it did not end within {timeout:g} s and was killed.") from None
-    except OSError as error:
-        raise IdentityBrokerError(f"{attempted}: it cannot be started ({error.strerror}).") from None
-    if done.returncode == 0:
-        return
-    encoded = base64.b64encode(token.encode()).decode().rstrip("=")
-    said = without_token((done.stderr or done.stdout).decode(errors="replace").replace(encoded, "********"), token)
-    how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit status {done.returncode}"
-    raise IdentityBrokerError(f"{attempted}: it ended with {how}" + (f" and said: {said}" if said else "."))

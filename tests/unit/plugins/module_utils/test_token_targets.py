@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.homelab.identity_broker.plugins.action.rotate_token import run_command
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import IdentityBrokerError, InputError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._token_targets import (
     check_command,
     check_file,
-    run_command,
     token_in_file,
     write_file,
 )
