@@ -3,7 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What must not get lost when a run is broken off, kept on the control node. PRIVATE to this collection.
 
-The folder holds a file for each entry that is being created anew, and one that says what an interrupted run did.
+The folder holds a file for each entry that is being created anew, and words of runs that nobody listened to any more: what an
+interrupted one did, and what was left open on the appliance.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from ._recreation import Recreation, recreation_from_json
 FIELD = "journal_path"
 DEFAULT = "~/.local/state/homelab.identity_broker"
 REPORT = "interrupted.txt"
+SSH_REPORT = "ssh_open.txt"
+WITHOUT = "Without it no entry is deleted to be created anew."
 LONGEST_NAME = 128
 
 
@@ -34,7 +37,7 @@ class Journal:
     def recreations(self, host: str) -> list[Recreation]:
         """The recreations that were begun on a host and not ended. Raises InputError for a file that cannot be read."""
         found = []
-        for file in sorted(self._of(host).glob("*.json")):
+        for file in sorted(self.folder(host).glob("*.json")):
             try:
                 recreation = recreation_from_json(json.loads(file.read_text(encoding="utf-8")))
             except (OSError, ValueError, RecursionError) as error:
@@ -48,17 +51,21 @@ class Journal:
                 found.append(recreation)
         return found
 
-    def check(self, host: str) -> None:
-        """Raise InputError where nothing could be kept, before anything is deleted."""
-        folder = self._of(host)
+    def folder(self, host: str) -> Path:
+        """The folder of a host; C(check) makes it."""
+        return self._folder / _as_file_name(host)
+
+    def check(self, host: str, without: str = WITHOUT) -> None:
+        """Raise InputError where nothing could be kept, before anything is done that needs it."""
+        folder = self.folder(host)
         try:
             # The mode is for the last folder of a path only.
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise _unwritable(folder, error) from None
+            raise unwritable(folder, error, without) from None
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise _unwritable(folder, PermissionError(0, "no permission"))
+            raise unwritable(folder, PermissionError(0, "no permission"), without)
 
     def enter(self, recreation: Recreation) -> None:
         """Keep an entry before it is deleted. Raises InputError."""
@@ -66,7 +73,7 @@ class Journal:
 
     def place(self, recreation: Recreation) -> Path:
         """Where an entry is kept."""
-        return self._of(recreation.host) / f"{_as_file_name(recreation.id)}.json"
+        return self.folder(recreation.host) / f"{_as_file_name(recreation.id)}.json"
 
     def strike(self, recreation: Recreation) -> None:
         """Forget an entry that is whole again. Raises InputError."""
@@ -77,26 +84,27 @@ class Journal:
             for half in file.parent.glob(f".{file.name}.*"):
                 half.unlink(missing_ok=True)
         except OSError as error:
-            raise _unwritable(file.parent, error) from None
+            raise unwritable(file.parent, error) from None
 
-    def report(self, host: str, lines: Sequence[str]) -> Path:
+    def report(self, host: str, lines: Sequence[str], name: str = REPORT) -> Path:
         """Keep what an interrupted run did: nobody may be listening any more. Raises InputError."""
         self.check(host)
-        _write(self._of(host) / REPORT, "\n".join(lines) + "\n")
-        return self._of(host) / REPORT
+        _write(self.folder(host) / name, "\n".join(lines) + "\n")
+        return self.folder(host) / name
 
     def take_report(self, host: str) -> str | None:
-        """What the run before did, if it was interrupted. It is told once."""
-        file = self._of(host) / REPORT
+        """What the runs before did, if they were interrupted. It is told once."""
+        told = [text for text in (self._taken(host, name) for name in (REPORT, SSH_REPORT)) if text]
+        return "\n".join(told) or None
+
+    def _taken(self, host: str, name: str) -> str:
+        file = self.folder(host) / name
         try:
             text = file.read_text(encoding="utf-8")
             file.unlink()
         except OSError:
-            return None
+            return ""
         return text.rstrip("\n")
-
-    def _of(self, host: str) -> Path:
-        return self._folder / _as_file_name(host)
 
 
 def _as_file_name(text: str) -> str:
@@ -111,12 +119,9 @@ def _write(file: Path, text: str) -> None:
     try:
         write_private_file(file, text)
     except OSError as error:
-        raise _unwritable(file.parent, error) from None
+        raise unwritable(file.parent, error) from None
 
 
-def _unwritable(folder: Path, error: OSError) -> InputError:
-    return InputError(
-        FIELD,
-        f"{folder} cannot be written ({error.strerror})",
-        "Give a folder of yours. Without it no entry is deleted to be created anew.",
-    )
+def unwritable(folder: Path, error: OSError, without: str = WITHOUT) -> InputError:
+    """The refusal of a folder that cannot be used."""
+    return InputError(FIELD, f"{folder} cannot be written ({error.strerror})", f"Give a folder of yours. {without}")

@@ -17,7 +17,7 @@ description:
     uses C(sleep) where it is there.
   - An attempt says that somebody had this ExternalId, never who.
   - A refused SSH login is not tried again, whatever C(ANSIBLE_SSH_RETRIES) says, since three failures lock root for 15 minutes.
-  - Only reads, so check mode does the same.
+  - Only reads, so check mode does the same; what O(open_ssh) does is told there.
 author:
   - homelab.identity_broker maintainers (@homelab-identity-broker)
 extends_documentation_fragment:
@@ -88,6 +88,77 @@ options:
     type: bool
     default: false
     version_added: 0.2.0
+  open_ssh:
+    description:
+      - Enables SSH through the appliance's API before the log is read, where it is disabled, and puts back what stood afterwards.
+        Left out, nothing is enabled. Over a connection of type C(local) nothing is enabled either.
+      - A process of its own on the control node does both, so what stood is put back also after an error, a lost connection, an
+        interruption, and when Ansible itself is killed. Only what it has changed is put back. The login shell of root is never
+        changed.
+      - Where putting back fails, the task fails, and its last line says what stands open and how to close it. If nobody is there
+        any more to be told, the system's log has it, and the next task with this option, M(homelab.identity_broker.scim_user) or
+        M(homelab.identity_broker.scim_users) that is no dry run says it once.
+      - Check mode enables nothing. Where SSH is disabled it ends with an error that says so.
+      - Tasks on one control node that share O(open_ssh.journal_path) may read at a time. The last of them puts back. A task on
+        another machine finds SSH enabled, leaves it so, and ends with an error if it is disabled before it has read all.
+    type: dict
+    version_added: 0.2.0
+    suboptions:
+      hostname:
+        description:
+          - The appliance's fully qualified domain name.
+          - If not set, the environment variable E(VMWARE_HOST) is used.
+        type: str
+      port:
+        description:
+          - The appliance's HTTPS port.
+          - If not set, the environment variable E(VMWARE_PORT) is used.
+        type: int
+        default: 443
+      username:
+        description:
+          - Who logs in to vCenter's API. Needs the right to the appliance's access settings, as the members of the group
+            C(SystemConfiguration.Administrators) have it.
+          - If not set, the environment variable E(VMWARE_USER) is used.
+        type: str
+      password:
+        description:
+          - The password. It is tried once.
+          - If not set, the environment variable E(VMWARE_PASSWORD) is used.
+        type: str
+      validate_certs:
+        description:
+          - Whether to verify the appliance's certificate.
+          - If not set, the environment variable E(VMWARE_VALIDATE_CERTS) is used.
+        type: bool
+        default: true
+      ca_path:
+        description:
+          - A PEM file or a folder of hashed certificates of the certificate authorities to trust.
+          - If not set, the environment variable E(VMWARE_CA_PATH) is used.
+        type: path
+      timeout:
+        description: How long to wait for the connection, and for each answer, in seconds.
+        type: float
+        default: 30.0
+      shell:
+        description:
+          - Whether to enable the appliance's shell as well, where it is disabled, for as long as the reading may take.
+        type: bool
+        default: false
+      retries:
+        description:
+          - How often to try again to put back what stood, where the API does not answer. The pauses grow from one second to 15.
+        type: int
+        default: 10
+      journal_path:
+        description:
+          - A folder on the control node for what must not get lost when a run is broken off. It is made when it is needed, for its
+            owner only. Without it nothing is enabled.
+        type: path
+        default: ~/.local/state/homelab.identity_broker
+requirements:
+  - requests (on the control node, for the Python that runs Ansible; only with O(open_ssh))
 seealso:
   - module: homelab.identity_broker.scim_users
   - module: homelab.identity_broker.login_diagnosis_info
@@ -103,6 +174,15 @@ EXAMPLES = r"""
 - name: Show it
   ansible.builtin.debug:
     var: refused.attempts
+
+- name: Read from an appliance on which SSH is disabled
+  homelab.identity_broker.externalid_fact:
+    domain: lab.example.org
+    open_ssh:
+      hostname: vcsa.example.org
+      username: administrator@vsphere.local
+      password: "{{ vault_vcenter_password }}"
+  register: refused
 
 - name: Wait up to five minutes for somebody to try
   homelab.identity_broker.externalid_fact:
@@ -207,6 +287,13 @@ summary:
   type: list
   elements: str
   sample: ["2026-02-04T15:05:23Z  d0e97cc3-ff12-42fd-b4ba-6a30626bd50e  [lab.example.org]  from 192.0.2.10 (USER_NOT_FOUND)"]
+opened:
+  description: With O(open_ssh), what was disabled, and was enabled for this reading; V(ssh), V(shell).
+  returned: success
+  type: list
+  elements: str
+  version_added: 0.2.0
+  sample: []
 position:
   description: Where the log ended when reading began.
   returned: success

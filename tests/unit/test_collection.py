@@ -47,6 +47,9 @@ FLOORS = (
         *{"_token_rotation"},
     },
     {"_http", "_tls", "_private_file", "_token_file", "_token_targets", "_journal"},
+        "_ssh_access",
+    },
+    {"_http", "_tls", "_private_file", "_token_file", "_journal", "_ssh_lease", "_ssh_opening"},
     {"_vcenter", "_scim", "_pocket_id", "_log_reader", "_authorization", "_root_folder"},
     {
         "_read_people",
@@ -60,6 +63,7 @@ FLOORS = (
         "_apply_membership",
         "_apply_permission",
         "_provision",
+        "_ssh_guard",
         "_write_user",
     },
     {"_module"},
