@@ -113,7 +113,12 @@ class _Caller(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
+        self._server.standing.add(conn)
         self._server.log.connections += 1
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        if self._connection is not None:
+            self._server.standing.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:  # noqa: ARG002
         return True
@@ -170,6 +175,7 @@ class SshServer:
         self.password: str = secrets.token_urlsafe(18)
         self.keys = SshKeys.make(folder)
         self.log = SshLog()
+        self.standing: set[asyncssh.SSHServerConnection] = set()
         self._tools = folder / "tools"
         self._port = port
         self._loop = asyncio.new_event_loop()
@@ -194,6 +200,14 @@ class SshServer:
         if not self._closed.held:
             self._call(self._stop_listening()).result(20)
             self._closed.hold(self._port)
+
+    def drop(self) -> None:
+        """End every connection without a word, as a network does that fails."""
+        self._call(self._drop()).result(20)
+
+    async def _drop(self) -> None:
+        for connection in list(self.standing):
+            connection.abort()
 
     def offers_no_shell(self) -> bool:
         """Whether a caller meets the appliance shell: it is root's login shell, or bash is not enabled."""

@@ -92,6 +92,14 @@ class DebianSshd:
         self._process = None
         self._closed.hold(self._port)
 
+    def drop(self) -> None:
+        """End every connection without a word, as a network does that fails."""
+        if self._process is None:
+            return
+        for pid in _descendants(self._process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def stop(self) -> None:
         self._closed.release()
         for former in self._former:
@@ -199,6 +207,16 @@ class DebianSshd:
             time.sleep(0.05)
         self.stop()
         return False
+
+
+def _descendants(pid: int) -> list[int]:
+    children = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name, in parentheses, may hold anything.
+            if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
+                children.append(int(path.parent.name))
+    return [each for child in children for each in (child, *_descendants(child))]
 
 
 def _free_port() -> int:
