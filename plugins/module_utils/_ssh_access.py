@@ -46,7 +46,7 @@ class Switch:
 
     def is_on(self, document: Any) -> bool:
         """How it stands, by what the API says. Raises ValueError."""
-        for key in ("enabled", "value"):
+        for key in ("value", "enabled"):
             document = document.get(key) if isinstance(document, Mapping) and key in document else document
         if not isinstance(document, bool):
             raise ValueError(f"whether {self.label} is enabled is told by {type(document).__name__}")
@@ -95,13 +95,18 @@ def labels(switches: Iterable[Switch]) -> str:
     return " and ".join(switch.label for switch in reversed(list(switches)))
 
 
+def _subject(switches: Collection[Switch]) -> tuple[str, str]:
+    """The beginning of a sentence, and whether it goes on with is or are."""
+    text = labels(switches)
+    return text[0].upper() + text[1:], "is" if len(switches) == 1 else "are"
+
+
 def off_in_check_mode(host: str, switches: Collection[Switch]) -> str:
     """Why check mode cannot read the log."""
-    verb = "is" if len(switches) == 1 else "are"
-    text = labels(switches)
+    subject, verb = _subject(switches)
     return (
-        f"{text[0].upper()}{text[1:]} {verb} disabled on {host}, so the log cannot be read in check mode. A real run would "
-        "enable what is missing, read, and put it back; nothing was changed."
+        f"{subject} {verb} disabled on {host}, so the log cannot be read in check mode. A real run would enable what is missing, "
+        "read, and put it back; nothing was changed."
     )
 
 
@@ -126,10 +131,9 @@ def word_for_the_next_run(host: str, opened: Collection[str], reason: str, when:
 
 def left_by_a_run(host: str, opened: Collection[str], since: str) -> str:
     """The warning about a run before that could not even say so."""
-    return (
-        f"{labels(reversed(to_put_back(opened)))} of {host} was opened at {since} by a run that was ended before it could put "
-        "it back. This run does."
-    )
+    subject, verb = _subject(to_put_back(opened)[::-1])
+    was = {"is": "was", "are": "were"}[verb]
+    return f"{subject} of {host} {was} opened at {since} by a run that was ended before it could put that back. This run does it."
 
 
 def ways_out(host: str, username: str) -> dict[int, str]:

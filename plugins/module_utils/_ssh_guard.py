@@ -162,7 +162,9 @@ class SshGuard:
             hopeless = True
             for switch in to_put_back(opened):
                 try:
-                    self._set(switch, enabled=False)
+                    # It may never have been opened, or was closed by somebody else.
+                    if self._is_on(switch):
+                        self._set(switch, enabled=False)
                     opened -= {switch.name}
                 except IdentityBrokerError as error:
                     problem = str(error)

@@ -20,7 +20,7 @@ from pathlib import Path
 from ._journal import Journal, unwritable
 from ._private_file import write_private_file
 
-WITHOUT = "Without it nothing is opened."
+WITHOUT = "Without it nothing is enabled."
 
 
 @dataclass(frozen=True)
