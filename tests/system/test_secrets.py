@@ -23,7 +23,7 @@ GIVEN = ("inventory", "plays", "variables", "token")
 
 
 class ProcessList(threading.Thread):
-    """What everybody on the machine can see of the commands that run."""
+    """What everybody on the machine can see of the commands that run, and what their owner sees of their environments."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -32,9 +32,9 @@ class ProcessList(threading.Thread):
 
     def run(self) -> None:
         while not self.ended.wait(0.01):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
+            for path in Path("/proc").glob("[0-9]*"):
                 with contextlib.suppress(OSError):
-                    self.seen.add(path.read_bytes())
+                    self.seen |= {(path / "cmdline").read_bytes(), (path / "environ").read_bytes()}
 
 
 class Watched(Playbooks):
@@ -226,6 +226,41 @@ def test_pocket_id_tells_no_secret(watched: Watched, appliance: Appliance, pocke
     commands = b"\n".join(processes.seen)
     assert not [secret for secret in secrets if secret.encode() in commands]
     assert appliance.login("muffin").allowed
+
+
+def test_ssh_is_opened_without_telling_a_secret(watched: Watched, appliance: Appliance) -> None:
+    """Neither by who opens it, nor where that fails, nor in what is kept on the way."""
+    appliance.switches.ssh_enabled = False
+    appliance.login("muffin")
+    with process_list() as processes:
+        watched.role([MUFFIN], open_ssh=True).went_well()
+    assert b"_ssh_guard" in b"".join(processes.seen)
+    assert not appliance.access.ssh
+    option = {
+        "hostname": "localhost",
+        "port": appliance.https_port,
+        "username": appliance.username,
+        "password": appliance.password,
+        "ca_path": str(appliance.ca_file),
+        "retries": 0,
+    }
+    faults = [
+        [Fault(match="POST ^/api/session$", kind="html")],
+        [Fault(match="PUT /ssh$", kind="html", after=1, times=99)],
+        [Fault(match="GET /ssh$", kind="wrong_json")],
+    ]
+    for each in faults:
+        appliance.access.ssh = False
+        appliance.switches.faults = each
+        assert watched.read_log({"open_ssh": option}).results[0].outcome == "ignored"
+    appliance.switches.faults = []
+    watched.read_log(
+        {"open_ssh": {**option, "password": "not-the-password"}}, {"open_ssh": {**option, "port": "https"}}
+    )
+    basic = base64.b64encode(f"{appliance.username}:not-the-password".encode()).decode()
+    assert watched.leaks("not-the-password", basic) == []
+    commands = b"\n".join(processes.seen)
+    assert not [secret for secret in appliance.all_secrets() if secret.encode() in commands]
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,21 @@ def test_the_code_takes_the_documented_options(module: str, monkeypatch: pytest.
     assert specified_options(module, monkeypatch) == options_of(module)
 
 
+def test_open_ssh_takes_the_connection_that_modules_take() -> None:
+    """Both are written out, since the action must not import what the modules need."""
+    collection = "ansible_collections.homelab.identity_broker.plugins"
+    spec = importlib.import_module(f"{collection}.action.externalid_fact").OPEN_SSH_SPEC
+    session = importlib.import_module(f"{collection}.module_utils._broker_session")
+    modules = {**session.vcenter_spec(), **session.journal_spec()}
+    assert {name: option for name, option in spec.items() if name in modules} == {
+        name: option for name, option in modules.items() if name != "tenant"
+    }
+    documented = documentation("externalid_fact")["options"]["open_ssh"]["suboptions"]
+    assert {name: (option["type"], option.get("default")) for name, option in documented.items()} == {
+        name: (option["type"], option.get("default")) for name, option in spec.items()
+    }
+
+
 @pytest.mark.parametrize("group", ["vcenter", "scim", "pocket_id"])
 def test_an_action_group_holds_the_modules_that_take_all_its_options(group: str) -> None:
     groups = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]
