@@ -23,6 +23,7 @@ WORDS_OF_NO_LISTENER = (
     "kex_exchange_identification",
 )
 
+UNVERIFIED = "Certificates are not verified: whoever is in between reads the credentials."
 CLOSED_MEANWHILE = (
     "SSH was enabled when this task began, so somebody has disabled it since, such as a run on another machine that had "
     "opened it for itself. Run this again."

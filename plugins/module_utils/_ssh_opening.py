@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ._errors import IdentityBrokerError
-from ._ssh_access import still_open
+from ._ssh_access import UNVERIFIED, still_open
 
 # The neighbours of this file as a package of their own, which any Python finds wherever the collection is installed.
 _START = (
@@ -32,7 +32,7 @@ class SshOpening:
         self._order = order
         self._guard: subprocess.Popen[str] | None = None
         self.opened: list[str] = []
-        self.warnings: list[str] = []
+        self.warnings: list[str] = [] if order["validate_certs"] else [UNVERIFIED]
 
     def __enter__(self) -> SshOpening:
         return self

@@ -94,7 +94,7 @@ options:
         Left out, nothing is enabled. Over a connection of type C(local) nothing is enabled either.
       - A process of its own on the control node does both, so what stood is put back also after an error, a lost connection, an
         interruption, and when Ansible itself is killed. Only what it has changed is put back. The login shell of root is never
-        changed.
+        changed. If that process is killed as well, the next task with this option puts back what had been enabled, and says so.
       - Where putting back fails, the task fails, and its last line says what stands open and how to close it. If nobody is there
         any more to be told, the system's log has it, and the next task with this option, M(homelab.identity_broker.scim_user) or
         M(homelab.identity_broker.scim_users) that is no dry run says it once.

@@ -378,7 +378,9 @@ def test_opened_and_not_to_be_closed_in_one(openings: Openings, appliance: Appli
 def test_certificates_are_verified(openings: Openings, appliance: Appliance) -> None:
     assert "certificate is not trusted" in openings.refused(ca_path=None)
     assert appliance.requests == []
-    assert openings.opened(ca_path=None, validate_certs=False).close() == ""
+    made = openings.opened(ca_path=None, validate_certs=False)
+    assert made.close() == ""
+    assert ["not verified" in warning for warning in made.warnings] == [True]
 
 
 # The journal

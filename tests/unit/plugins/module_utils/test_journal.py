@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
-from ansible_collections.homelab.identity_broker.plugins.module_utils._journal import REPORT, Journal
+from ansible_collections.homelab.identity_broker.plugins.module_utils._journal import REPORT, SSH_REPORT, Journal
 from ansible_collections.homelab.identity_broker.plugins.module_utils._recreation import Recreation
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import GroupReference
 from hypothesis import HealthCheck, given, settings
@@ -139,3 +139,12 @@ def test_a_word_is_told_once(journal: Journal) -> None:
     assert journal.take_report("other.example.org") is None
     assert journal.take_report(HOST) == "one\ntwo"
     assert journal.take_report(HOST) is None
+
+
+def test_words_of_two_kinds_are_kept_apart_and_told_together(journal: Journal, tmp_path: Path) -> None:
+    assert journal.take_report(HOST) is None
+    journal.report(HOST, ["left open"], SSH_REPORT)
+    journal.report(HOST, ["interrupted", "run again"])
+    assert journal.take_report("other.example.org") is None
+    assert journal.take_report(HOST) == "interrupted\nrun again\nleft open"
+    assert (journal.take_report(HOST), files(tmp_path)) == (None, [])
