@@ -14,8 +14,9 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible.module_utils.basic import env_fallback
 from ansible.plugins.action import ActionBase
 from ansible_collections.homelab.identity_broker.plugins.module_utils._candidates import describe
+from ansible_collections.homelab.identity_broker.plugins.module_utils._client_log import CLIENT_LOG
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import IdentityBrokerError, InputError
-from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import DEFAULT_LOG
+from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import DEFAULT_LOG, escaped
 from ansible_collections.homelab.identity_broker.plugins.module_utils._journal import DEFAULT as JOURNAL
 from ansible_collections.homelab.identity_broker.plugins.module_utils._log_reader import Reading, Request, read_log
 from ansible_collections.homelab.identity_broker.plugins.module_utils._log_window import read_since
@@ -50,6 +51,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "wait": {"type": "int", "default": 0},
     "settle": {"type": "int", "default": 10},
     "evidence": {"type": "bool", "default": False},
+    "client_log_path": {"type": "str", "default": CLIENT_LOG},
     "open_ssh": {"type": "dict", "options": OPEN_SSH_SPEC},
 }
 LONGEST_WAIT = 3600
@@ -190,6 +192,7 @@ def _request(options: dict[str, Any]) -> Request:
         wait=options["wait"],
         settle=options["settle"],
         evidence=options["evidence"],
+        client_log_path=options["client_log_path"],
     )
 
 
@@ -222,6 +225,7 @@ def _found(reading: Reading) -> dict[str, Any]:
             for failure in reading.failures
         ],
         "lines": reading.lines,
+        "spellings": [{"name": escaped(name), "domain": escaped(domain)} for name, domain in reading.spellings],
         "position": {"inode": reading.position[0], "offset": reading.position[1]},
         "ansible_facts": {
             "externalid": sound[0]["external_id"] if sound else None,

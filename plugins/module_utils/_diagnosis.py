@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ._client_log import spelling_of
 from ._errors import InputError
 from ._federation_log import USER_NOT_FOUND, LoginAttempt, in_domain
 from ._login_failures import CLOCK, REFUSED, LoginFailure
 from ._next_steps import next_step
-from ._permissions import Permission
+from ._permissions import Permission, Principal
 from ._provider_users import ProviderUsers
 from ._texts import folded
 from ._user_permissions import permitted_people, principals
@@ -75,6 +76,8 @@ class Known:
     domains: Sequence[str] = ()
     provider: ProviderUsers | None = None
     permissions: Sequence[Permission] | None = None
+    spellings: Sequence[tuple[str, str]] = ()
+    """Names and domains under which vCenter knows who was let in."""
     broker_error: str | None = None
     """Why the broker did not answer."""
 
@@ -94,6 +97,7 @@ class Diagnosis:
             if attempt.external_id and not attempt.malformed:
                 self._newest.setdefault(attempt.external_id, attempt)
         self._permitted = permitted_people(known.permissions or ())
+        self._permitted_spellings = {permission.principal.key for permission in known.permissions or ()}
 
     def of_everything(self) -> list[Finding]:
         """What is the matter with no person in particular."""
@@ -182,7 +186,7 @@ class Diagnosis:
             says = f"{user.label} was refused, and stands in the broker by now: the next login will be let in."
             return Finding("would_be_let_in", says, *about)
         if self._known.permissions is not None and not self._is_permitted(user):
-            return Finding("no_permission", f"{user.label} is let in, and has no permission.", *about)
+            return Finding("no_permission", f"{user.label} is let in, and has {self._lack(user)}.", *about)
         return Finding("allowed", f"{user.label} is let in.", *about)
 
     def _refusal_at_provider(self, bare: str, sub: str | None) -> Finding | None:
@@ -212,7 +216,7 @@ class Diagnosis:
     def _never_seen(self, entry: User, sub: str | None) -> Finding:
         about = (entry.bare_name, entry.domain)
         if self._known.permissions is not None and not self._is_permitted(entry):
-            return Finding("no_permission", f"{entry.label} would be let in, and has no permission.", *about)
+            return Finding("no_permission", f"{entry.label} would be let in, and has {self._lack(entry)}.", *about)
         unknown = self._unknown_refusals() if sub is None else ()
         says = (
             f"{entry.label} stands in the broker, and no login with the ExternalId {entry.external_id} is in the log."
@@ -231,7 +235,20 @@ class Diagnosis:
         return tuple(each for attempt in found[:MOST_EVIDENCE] for each in self._evidence(attempt))
 
     def _is_permitted(self, user: User) -> bool:
-        return not self._permitted.isdisjoint(principals(user))
+        ways = self._permitted & principals(user)
+        return bool(ways) and not (ways == {_own(user)} and self._is_misspelt(user))
+
+    def _is_misspelt(self, user: User) -> bool:
+        """Whether the user's own permissions stand in another spelling than the one that a login showed."""
+        spelt = spelling_of(user.bare_name, user.domain or "", self._known.spellings)
+        key = Principal("user", spelt, user.domain or "").key if spelt else None
+        return key is not None and key not in self._permitted_spellings
+
+    def _lack(self, user: User) -> str:
+        if _own(user) in self._permitted and self._is_misspelt(user):
+            spelt = spelling_of(user.bare_name, user.domain or "", self._known.spellings)
+            return f"a permission in another spelling than {user.domain}\\{spelt}, under which vCenter knows this user"
+        return "no permission"
 
     def _entry(self, username: str, domain: str | None, attempt: LoginAttempt | None = None) -> User | None:
         bare, at, own_domain = username.rpartition("@")
@@ -256,6 +273,10 @@ class Diagnosis:
         where = f", from {attempt.source_ip}" if attempt.source_ip else ""
         said = f"ExternalId {attempt.external_id}, {attempt.outcome}{where}"
         return (Evidence(_time(attempt), line, said),)
+
+
+def _own(user: User) -> tuple[str, str, str]:
+    return Principal("user", user.bare_name, user.domain or "").person
 
 
 def _inactive(user: User, evidence: tuple[Evidence, ...]) -> Finding:

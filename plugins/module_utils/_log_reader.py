@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from ._client_log import CLIENT_LOG, TOKEN_MARK, read_spellings
 from ._errors import IdentityBrokerError
 from ._federation_log import (
     LOOKUP_MARK,
@@ -52,6 +53,7 @@ class Request:
     wait: int = 0
     settle: int = 10
     evidence: bool = False
+    client_log_path: str = CLIENT_LOG
 
 
 @dataclass
@@ -65,6 +67,8 @@ class Reading:
     failures: list[LoginFailure] = field(default_factory=list)
     lines: dict[str, str] = field(default_factory=dict)
     """The line that decided each login, by login context."""
+    spellings: list[tuple[str, str]] = field(default_factory=list)
+    """Names and domains under which vCenter knows who was let in."""
 
 
 def read_log(request: Request, execute: Execute) -> Reading:
@@ -110,7 +114,20 @@ class _Reader:
             else {}
         )
         gaps = list(dict.fromkeys(self._gaps))
-        return Reading(clock, (current.inode, current.size), chosen, gaps, failures, lines)
+        spellings = self._spellings() if request.evidence else []
+        return Reading(clock, (current.inode, current.size), chosen, gaps, failures, lines, spellings)
+
+    def _spellings(self) -> list[tuple[str, str]]:
+        """The end of the vSphere Client's log. Where there is none, or it may not be read, nothing is known of them."""
+        commands = LogCommands(secrets.token_hex(12), self._request.client_log_path, self._most_output)
+        opened = commands.sections(self._execute(commands.open(rotated=False))[0])
+        if opened is None or refusal_to_read(opened):
+            return []
+        (file, *_others) = _files(opened["files"])
+        found = commands.sections(
+            self._execute(commands.scan(file.path, max(0, file.size - WINDOWS[1]), (TOKEN_MARK,)))[0]
+        )
+        return read_spellings(found.get("lines", "")) if found else []
 
     def _search(
         self, files: Sequence[LogFile], wanted: datetime | None, clock: Clock, log_end: datetime

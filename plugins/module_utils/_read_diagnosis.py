@@ -58,12 +58,18 @@ def _of_log(value: Any) -> Known:
     if value is None:
         return Known()
     found = attempt_list(value)
+    spellings = value.get("spellings")
     field, way_out = (
         "login_attempts",
         "Read the log with externalid_fact and evidence: true, and pass its result as it is.",
     )
     failures, lines = value.get("failures"), value.get("lines")
-    if found is None or not isinstance(failures, list) or not isinstance(lines, Mapping):
+    if (
+        found is None
+        or not isinstance(failures, list)
+        or not isinstance(lines, Mapping)
+        or not isinstance(spellings, list)
+    ):
         raise InputError(field, "holds no evidence", way_out)
     if not all(isinstance(line, str) for line in lines.values()):
         raise InputError(field, "has lines that are no strings", way_out)
@@ -71,7 +77,11 @@ def _of_log(value: Any) -> Known:
         read = [failure_from_result(item) for item in failures]
     except ValueError as error:
         raise InputError(field, f"a failure cannot be read ({error})", way_out) from None
-    return Known(attempts=found.attempts, failures=read, lines=dict(lines))
+    try:
+        spelt = [(str(each["name"]), str(each["domain"])) for each in spellings]
+    except (KeyError, TypeError):
+        raise InputError(field, "has spellings without name and domain", way_out) from None
+    return Known(attempts=found.attempts, failures=read, lines=dict(lines), spellings=spelt)
 
 
 def _is_down(error: IdentityBrokerError) -> bool:

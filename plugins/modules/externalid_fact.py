@@ -88,6 +88,11 @@ options:
     type: bool
     default: false
     version_added: 0.2.0
+  client_log_path:
+    description: The vSphere Client's log, of which O(evidence) reads RV(spellings).
+    type: str
+    default: /var/log/vmware/vsphere-ui/logs/vsphere_client_virgo.log
+    version_added: 0.2.0
   open_ssh:
     description:
       - Enables SSH through the appliance's API before the log is read, where it is disabled, and puts back what stood afterwards.
@@ -270,6 +275,14 @@ lines:
   returned: success
   type: dict
   sample: {}
+spellings:
+  description:
+    - With O(evidence), the names under which vCenter knows who was let in, newest first, as far as the vSphere Client's log
+      tells. A permission has an effect only in this spelling.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{name: muffin, domain: lab.example.org}]
 complete:
   description: Whether these are all attempts that were asked for. A list cut short is never used to bind an ExternalId.
   returned: success

@@ -34,7 +34,9 @@ def logins(appliance: Appliance) -> Json:
         ran = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False)
         return ran.stdout.decode(errors="surrogateescape"), ran.stderr.decode()
 
-    request = Request(str(appliance.log_path), denied_only=False, limit=0, evidence=True)
+    request = Request(
+        str(appliance.log_path), denied_only=False, limit=0, evidence=True, client_log_path=str(appliance.virgo_log)
+    )
     found: Json = json.loads(json.dumps(_found(read_log(request, execute))))
     return found
 
@@ -182,3 +184,23 @@ def test_a_name_that_a_shell_would_take_for_its_own_is_in_no_command(modules: Mo
     result = modules.well("login_diagnosis_info", users=["muffin;reboot", "{{crumpet}}"])
     assert cases(result) == ["no_permission", "no_permission"]
     assert [finding["command"] for finding in result["findings"]] == [None, None]
+
+
+@pytest.mark.parametrize("spelling", ["name", "qualified"])
+def test_a_permission_in_another_spelling_has_no_effect(modules: Modules, appliance: Appliance, spelling: Any) -> None:
+    appliance.switches.principal_spelling = spelling
+    add(appliance, "muffin", PEOPLE["muffin"])
+    wrong, right = (
+        ("muffin", f"muffin@{DEFAULT_DOMAIN}") if spelling == "qualified" else (f"muffin@{DEFAULT_DOMAIN}", "muffin")
+    )
+    modules.well("global_permission", principal=wrong, domain=DEFAULT_DOMAIN, role="ReadOnly")
+    assert not appliance.login("muffin").inventory
+    (finding,) = diagnose(modules, appliance, "muffin")["findings"]
+    assert finding["case"] == "no_permission"
+    assert f"another spelling than {DEFAULT_DOMAIN}\\{right}" in finding["finding"]
+    modules.well("global_permission", principal=wrong, domain=DEFAULT_DOMAIN, state="absent")
+    modules.well("global_permission", principal=right, domain=DEFAULT_DOMAIN, role="ReadOnly")
+    assert appliance.login("muffin").inventory
+    settle(appliance)
+    (finding,) = [each for each in diagnose(modules, appliance, "muffin")["findings"] if each["username"]]
+    assert finding["case"] == "allowed"

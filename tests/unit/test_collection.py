@@ -30,6 +30,7 @@ FLOORS = (
         *{"_directory", "_purge", "_recreation", "_verification"},
         *{
             "_diagnosis",
+            "_client_log",
             "_user_permissions",
             "_next_steps",
             "_login_failures",
