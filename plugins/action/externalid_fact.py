@@ -26,7 +26,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._ssh_acces
     STILL_REFUSED,
     listens_not_yet,
 )
-from ansible_collections.homelab.identity_broker.plugins.module_utils._ssh_opening import SshOpening
+from ansible_collections.homelab.identity_broker.plugins.plugin_utils._ssh_opening import SshOpening
 
 # As of the modules that log in to vCenter, which are not imported here: they bring more than a task that opens nothing needs.
 OPEN_SSH_SPEC: dict[str, dict[str, Any]] = {

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import IdentityBrokerError
-from ansible_collections.homelab.identity_broker.plugins.module_utils._ssh_opening import SshOpening
+from ansible_collections.homelab.identity_broker.plugins.plugin_utils._ssh_opening import SshOpening
 from simulator import DEFAULT_DOMAIN, Appliance, Fault
 from simulator.gate import Answer, Environ, straight
 from system.playbook import Json, Modules

@@ -47,7 +47,7 @@ FLOORS = (
         *{"_permissions", "_permission_plan"},
         *{"_token_rotation", "_ssh_access"},
     },
-    {"_http", "_tls", "_private_file", "_token_file", "_token_targets", "_journal", "_ssh_lease", "_ssh_opening"},
+    {"_http", "_tls", "_private_file", "_token_file", "_token_targets", "_journal", "_ssh_lease"},
     {"_vcenter", "_scim", "_pocket_id", "_log_reader", "_authorization", "_root_folder"},
     {
         "_read_people",

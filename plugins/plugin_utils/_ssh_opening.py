@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ._errors import IdentityBrokerError
-from ._ssh_access import UNVERIFIED, still_open
+from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import IdentityBrokerError
+from ansible_collections.homelab.identity_broker.plugins.module_utils._ssh_access import UNVERIFIED, still_open
 
-# The neighbours of this file as a package of their own, which any Python finds wherever the collection is installed.
+MODULE_UTILS = Path(__file__).parents[1] / "module_utils"
+# These files as a package of their own, which any Python finds wherever the collection is installed.
 _START = (
     "import sys, types; package = types.ModuleType('identity_broker_utils'); package.__path__ = [sys.argv[1]]; "
     "sys.modules[package.__name__] = package; from identity_broker_utils import _ssh_guard; _ssh_guard.main()"
@@ -47,7 +48,7 @@ class SshOpening:
         """Open what is closed. Raises IdentityBrokerError, whose last line says if something stands open all the same."""
         # Nothing of the order is in its arguments or environment; a session of its own keeps the terminal's signals away.
         self._guard = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-P", "-c", _START, str(Path(__file__).parent)],
+            [sys.executable, "-P", "-c", _START, str(MODULE_UTILS)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
