@@ -104,7 +104,7 @@ def plan_user_permissions(
         if options.grants.wanted or options.remove:
             raise not_offered(vcenter)
         return UserPermissions()
-    roles = found.authorization.roles() if wanted or giving or going or options.report else Roles()
+    roles = found.authorization.roles() if wanted or giving or going else Roles()
     problems = [] if options.inherit else inherited(giving, found.permissions, roles)
     if problems:
         raise PlanRefusedError(problems)
