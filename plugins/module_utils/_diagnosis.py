@@ -182,11 +182,11 @@ class Diagnosis:
             return Finding("wrong_domain", says, *about)
         if user.active is False:
             return _inactive(user, evidence)
-        if attempt.outcome == "denied":
-            says = f"{user.label} was refused, and stands in the broker by now: the next login will be let in."
-            return Finding("would_be_let_in", says, *about)
+        now = "was refused, and stands in the broker by now" if attempt.outcome == "denied" else "is let in"
         if self._known.permissions is not None and not self._is_permitted(user):
-            return Finding("no_permission", f"{user.label} is let in, and has {self._lack(user)}.", *about)
+            return Finding("no_permission", f"{user.label} {now}, and has {self._lack(user)}.", *about)
+        if attempt.outcome == "denied":
+            return Finding("would_be_let_in", f"{user.label} {now}: the next login will be let in.", *about)
         return Finding("allowed", f"{user.label} is let in.", *about)
 
     def _refusal_at_provider(self, bare: str, sub: str | None) -> Finding | None:
@@ -232,7 +232,9 @@ class Diagnosis:
             and external_id not in self._by_external_id
             and external_id not in self._owners
         ]
-        return tuple(each for attempt in found[:MOST_EVIDENCE] for each in self._evidence(attempt))
+        return tuple(
+            each for attempt in found[:MOST_EVIDENCE] for each in self._evidence(attempt, "somebody's unknown ")
+        )
 
     def _is_permitted(self, user: User) -> bool:
         ways = self._permitted & principals(user)
@@ -266,12 +268,12 @@ class Diagnosis:
         chosen = looked_up or found
         return chosen[0] if chosen else None
 
-    def _evidence(self, attempt: LoginAttempt | None) -> tuple[Evidence, ...]:
+    def _evidence(self, attempt: LoginAttempt | None, whose: str = "") -> tuple[Evidence, ...]:
         if attempt is None:
             return ()
         line = self._known.lines.get(attempt.context_id) or None
         where = f", from {attempt.source_ip}" if attempt.source_ip else ""
-        said = f"ExternalId {attempt.external_id}, {attempt.outcome}{where}"
+        said = f"{whose}ExternalId {attempt.external_id}, {attempt.outcome}{where}"
         return (Evidence(_time(attempt), line, said),)
 
 

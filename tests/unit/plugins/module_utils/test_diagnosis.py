@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ansible_collections.homelab.identity_broker.plugins.module_utils._diagnosis import Known, diagnose, told
@@ -24,6 +25,20 @@ NAMES = ("ann", "bob", "carl")
 IDS = ("id-1", "id-2", "ID-1", "id-3")
 START = datetime(2026, 2, 4)  # noqa: DTZ001
 
+
+def attempt_of(external_id: str, outcome: str, number: int = 0, domains: tuple[str, ...] = (LAB,)) -> LoginAttempt:
+    return LoginAttempt(
+        timestamp=START - timedelta(minutes=number),
+        context_id=f"context-{number}",
+        external_id=external_id,
+        domains=domains,
+        outcome=outcome,
+        reason="USER_NOT_FOUND" if outcome == "denied" else None,
+        source_ip="192.0.2.1",
+        malformed=False,
+    )
+
+
 users = st.lists(
     st.builds(
         User,
@@ -39,15 +54,8 @@ users = st.lists(
 )
 attempts = st.lists(
     st.builds(
-        lambda number, external_id, domains, outcome, malformed: LoginAttempt(
-            timestamp=START - timedelta(minutes=number),
-            context_id=f"context-{number}",
-            external_id=external_id,
-            domains=domains,
-            outcome=outcome,
-            reason="USER_NOT_FOUND" if outcome == "denied" else None,
-            source_ip="192.0.2.1",
-            malformed=malformed,
+        lambda number, external_id, domains, outcome, malformed: replace(
+            attempt_of(external_id, outcome, number, domains), malformed=malformed
         ),
         st.integers(0, 500),
         st.sampled_from((*IDS, "id-of-a-stranger")),
@@ -157,3 +165,21 @@ def test_no_name_becomes_shell_or_template(case: str, name: str, domain: str | N
     for word in words:
         if word.startswith("{"):
             assert json.loads(word)["federated_users_delete"] == [name]
+
+
+def test_an_unknown_external_id_is_shown_as_somebodys_and_not_as_that_of_who_is_asked_about() -> None:
+    refused = attempt_of("id-of-a-stranger", "denied")
+    (finding,) = found(Known(attempts=(refused,), users=(), domains=(LAB,)), ["ann"])
+    assert finding["case"] == "user_not_found"
+    assert [each["value"] for each in finding["evidence"]] == [  # type: ignore[attr-defined]
+        "somebody's unknown ExternalId id-of-a-stranger, denied, from 192.0.2.1"
+    ]
+
+
+def test_who_was_refused_and_has_an_entry_by_now_is_told_that_a_permission_lacks() -> None:
+    ann = User(id="1", username="ann", domain=LAB, external_id="id-1")
+    known = Known(attempts=(attempt_of("id-1", "denied"),), users=(ann,), domains=(LAB,), permissions=())
+    assert [finding["case"] for finding in found(known, ["ann"])] == ["no_permission"]
+    own = Permission(Principal("user", "ann", LAB), "-1", True)
+    known = Known(attempts=known.attempts, users=(ann,), domains=(LAB,), permissions=(own,))
+    assert [finding["case"] for finding in found(known, ["ann"])] == ["would_be_let_in"]
