@@ -20,8 +20,8 @@ options:
     version_added: 0.2.0
   remove_permissions:
     description:
-      - Whether the global permissions of a user who is deleted are removed, too. Without it, they are listed in
-        RV(permissions), since whoever gets the name next would have them.
+      - Whether the global permissions of a user who is deleted are removed, too, also those that an earlier deletion
+        left behind. Without it, they are listed in RV(permissions), since whoever gets the name next would have them.
     type: bool
     default: false
     version_added: 0.2.0

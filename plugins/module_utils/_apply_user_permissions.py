@@ -15,7 +15,7 @@ from ._directory import Operation
 from ._errors import ForbiddenError, PlanRefusedError
 from ._permission_plan import PermissionPlan
 from ._permissions import Permission, Principal, Roles, shown_permission
-from ._user_permissions import GIVING_A_NAME, Grants, inherited, left_behind, plan_grants, removal
+from ._user_permissions import GIVING_A_NAME, Grants, inherited, leaves, left_behind, plan_grants, removal
 from ._users import DesiredUser
 from ._vcenter import VcenterClient
 
@@ -84,7 +84,7 @@ def plan_user_permissions(
 ) -> UserPermissions:
     """Decide about permissions, before anything is written. Raises InputError and PlanRefusedError."""
     giving = [operation for operation in operations if operation.kind in GIVING_A_NAME]
-    going = [operation for operation in operations if operation.kind == "delete"]
+    going = [operation for operation in operations if leaves(operation) and (operation.changes or options.remove)]
     wanted = options.grants.desired(there, domain) if options.grants.wanted else []
     if not (options.grants.wanted or giving or going or options.report):
         return UserPermissions()
@@ -109,7 +109,7 @@ def plan_user_permissions(
     if problems:
         raise PlanRefusedError(problems)
     planned = plan_grants(wanted, found.permissions, roles, login)
-    left = left_behind(going, found.permissions)
+    left = left_behind(operations, found.permissions)
     if options.remove:
         planned += plan_grants([removal(each) for _label, each in left], found.permissions, roles, login)
         left = []

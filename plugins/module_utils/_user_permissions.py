@@ -101,14 +101,20 @@ def inherited(operations: Iterable[Operation], listed: Sequence[Permission], rol
     return problems
 
 
+def leaves(operation: Operation) -> bool:
+    """Whether nobody of the name stands in the broker in the end, or there was nobody to begin with."""
+    return operation.wanted.state == "absent" and operation.after is None
+
+
 def left_behind(operations: Iterable[Operation], listed: Sequence[Permission]) -> list[tuple[str, Permission]]:
-    """The permissions of those who go, by the label of the user."""
+    """The permissions of those who go, or went before, by the label of the user."""
     by_person = _by_person(listed)
     return [
-        (operation.before.label, permission)
+        (who.label, permission)
         for operation in operations
-        if operation.kind == "delete" and operation.before
-        for permission in by_person.get(_principal(operation.before).person, [])
+        if leaves(operation)
+        for who in [operation.before or operation.wanted]
+        for permission in by_person.get(_principal(who).person, [])
     ]
 
 
@@ -140,8 +146,9 @@ def principals(user: User) -> set[tuple[str, str, str]]:
     return {_principal(user).person, *(Principal("group", name, domain).person for name in user.groups)}
 
 
-def _principal(user: User) -> Principal:
-    return Principal("user", user.bare_name, user.domain or "")
+def _principal(user: User | DesiredUser) -> Principal:
+    name = user.bare_name if isinstance(user, User) else user.username
+    return Principal("user", name, user.domain or "")
 
 
 def _by_person(listed: Sequence[Permission]) -> dict[tuple[str, str, str], list[Permission]]:

@@ -114,6 +114,19 @@ def test_what_stays_behind_is_told_and_removed_on_request(modules: Modules, appl
     settled(modules, users, remove_permissions=True, **options)
 
 
+def test_what_an_earlier_run_left_behind_is_removed_too(modules: Modules, appliance: Appliance) -> None:
+    absent = [{"username": "ann", "state": "absent"}]
+    give(modules, "ann")
+    left = provision(modules, absent, report_permissions=True)
+    assert not left["changed"]
+    assert any("left behind" in line for line in left["summary"])
+    assert [each["operation"] for each in provision(modules, absent, remove_permissions=True)["permissions"]] == [
+        "delete"
+    ]
+    assert held_by(appliance, "ann") == []
+    settled(modules, absent, remove_permissions=True)
+
+
 def test_of_one_user_alone(modules: Modules, appliance: Appliance) -> None:
     give(modules, "ann")
     ann: Json = {"username": "ann", "domain": DEFAULT_DOMAIN, "external_id": "id-of-ann", "given_name": "Ann"}

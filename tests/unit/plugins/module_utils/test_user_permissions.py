@@ -46,20 +46,20 @@ users = st.builds(
 operations = st.lists(
     st.builds(
         lambda kind, user: Operation(
-            kind,
-            DesiredUser(user.bare_name, user.domain or ""),
-            None if kind == "create" else user,
-            None if kind == "delete" else user,
+            "none" if kind == "gone" else kind,
+            DesiredUser(user.bare_name, user.domain or "", state="absent" if kind in ("delete", "gone") else "present"),
+            None if kind in ("create", "gone") else user,
+            None if kind in ("delete", "gone") else user,
         ),
-        st.sampled_from((*GIVING_A_NAME, "update", "none", "delete")),
+        st.sampled_from((*GIVING_A_NAME, "update", "none", "delete", "gone")),
         users,
     ),
     max_size=5,
 )
 
 
-def holds(user: User, permission: Permission) -> bool:
-    name = user.bare_name.lower()
+def holds(user: User | DesiredUser, permission: Permission) -> bool:
+    name = (user.bare_name if isinstance(user, User) else user.username).lower()
     spelt = permission.principal.name.lower()
     domain = permission.principal.domain.lower()
     return permission.principal.type == "user" and domain == user.domain and spelt in (name, f"{name}@{user.domain}")
@@ -77,7 +77,7 @@ def test_who_gets_a_name_inherits_nothing_unsaid(operations: list[Operation], li
 @given(operations, listed)
 def test_what_is_left_behind_is_theirs_who_go(operations: list[Operation], listed: list[Permission]) -> None:
     left = left_behind(operations, listed)
-    going = [op.before for op in operations if op.kind == "delete" and op.before]
+    going = [op.before or op.wanted for op in operations if op.wanted.state == "absent"]
     assert {each.id for _label, each in left} == {
         each.id for each in listed if any(holds(user, each) for user in going)
     }
