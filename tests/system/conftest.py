@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 from simulator import Appliance, PocketId
 from simulator.pocket_id.client import Caller
 from system.playbook import Modules, Playbooks
+
+# Whatever a shell has started in the background may have been told to ignore Ctrl-C, and everything below it would.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 import time
@@ -372,7 +373,8 @@ def interrupted_at_the_creation(started: Started, appliance: Appliance) -> None:
     deadline = time.monotonic() + 60
     while "POST" not in sent(appliance) and time.monotonic() < deadline:
         time.sleep(0.02)
-    started.process.send_signal(signal.SIGTERM)
+    assert started.process.pid
+    os.kill(started.process.pid, signal.SIGTERM)
 
 
 def test_a_role_id_that_does_not_exist_costs_nobody_his_permission(modules: Modules, appliance: Appliance) -> None:
