@@ -106,12 +106,14 @@ class BrokerSession(Session):
             raise InputError("concurrency", f"{concurrency} is not between 1 and {MOST_THREADS}", "The default is 8.")
         super().__init__(module, stack, concurrency=concurrency, advice=VCENTER_ADVICE)
         self._vcenter: VcenterClient | None = None
+        self._may_log_in = False
         if options["hostname"] and not (options.get("token") and options.get("scim_url")):
             prefix = "vcenter_" if "vcenter_username" in options else ""
             login = {name: options[f"{prefix}{name}"] or "" for name in ("username", "password")}
             for name, variable in (("username", "VMWARE_USER"), ("password", "VMWARE_PASSWORD")):
                 if not login[name] and not options.get("token_file") and not options.get("token"):
                     raise InputError(f"{prefix}{name}", "is not given", f"Give it, or set {variable}.")
+            self._may_log_in = all(login.values())
             self._vcenter = stack.enter_context(
                 VcenterClient(
                     self.http, hostname=options["hostname"], port=options["port"], tenant=options["tenant"], **login
@@ -146,7 +148,9 @@ class BrokerSession(Session):
     def work(self) -> Work:
         """What users are read, planned and written with."""
         journal = Journal(self._module.params["journal_path"])
-        return Work(self.http, self.scim_access(changes_state=True), journal, vcenter=self._vcenter)
+        # A token is SCIM's alone: without a log-in, permissions are not looked at.
+        vcenter = self._vcenter if self._may_log_in else None
+        return Work(self.http, self.scim_access(changes_state=True), journal, vcenter=vcenter)
 
     def told(self, done: Provisioned, work: Work) -> dict[str, Any]:
         """What modules return of a provisioning for people, and where somebody broke it off, what was done by then."""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +44,20 @@ def test_who_is_let_in_sees_something(modules: Modules, appliance: Appliance, ap
     done = converges(modules, users, permissions=[{"role": "NoAccess"}])
     assert [each["operation"] for each in done["permissions"]] == ["update", "none"]
     assert held_by(appliance, "ann") == ["-5"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_without_a_log_in_only_the_broker_is_asked(
+    modules: Modules, appliance: Appliance, tmp_path: Path, kept: bool
+) -> None:
+    minted = modules.well("sync_token", token_file=str(tmp_path / "token"))
+    access: Json = {"token_file": str(tmp_path / "token")} if kept else {"token": minted["token"]}
+    bare: Json = {"username": None, "password": None, **access}
+    appliance.clear_requests()
+    assert provision(modules, [person("ann")], **bare)["changed"] is True
+    assert not [seen for seen in appliance.requests if seen.path == "/api/session"]
+    result = provision(modules, [person("ann")], permissions=READ_ONLY, **bare)
+    assert "permissions need hostname, username and password" in result["msg"]
 
 
 def test_a_group_has_a_permission(modules: Modules, appliance: Appliance) -> None:
