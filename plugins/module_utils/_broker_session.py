@@ -129,6 +129,11 @@ class BrokerSession(Session):
         return self._vcenter
 
     @property
+    def authorizing_vcenter(self) -> VcenterClient | None:
+        """Where permissions are looked at. A token is SCIM's alone: without a log-in, they are not."""
+        return self._vcenter if self._may_log_in else None
+
+    @property
     def broker_hosts(self) -> set[str]:
         """The names under which the task reaches the broker."""
         options = self._module.params
@@ -148,9 +153,7 @@ class BrokerSession(Session):
     def work(self) -> Work:
         """What users are read, planned and written with."""
         journal = Journal(self._module.params["journal_path"])
-        # A token is SCIM's alone: without a log-in, permissions are not looked at.
-        vcenter = self._vcenter if self._may_log_in else None
-        return Work(self.http, self.scim_access(changes_state=True), journal, vcenter=vcenter)
+        return Work(self.http, self.scim_access(changes_state=True), journal, vcenter=self.authorizing_vcenter)
 
     def told(self, done: Provisioned, work: Work) -> dict[str, Any]:
         """What modules return of a provisioning for people, and where somebody broke it off, what was done by then."""

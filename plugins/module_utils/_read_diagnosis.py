@@ -44,7 +44,7 @@ def read_known(
 
 def _permissions(vcenter: VcenterClient | None) -> tuple[Sequence[Permission] | None, list[str]]:
     if vcenter is None:
-        return None, ["Permissions were not looked at, since no hostname is given."]
+        return None, ["Permissions were not looked at, since no log-in of vCenter is given."]
     try:
         found = global_authorization(vcenter)
     except IdentityBrokerError as error:

@@ -189,8 +189,7 @@ def main() -> None:
         users = [required_text(f"users[{n}]", name) for n, name in enumerate(options["users"])]
         provider = provider_users(options["provider_users"])
         access = session.scim_access(changes_state=False)
-        vcenter = session.vcenter if options["hostname"] and not options["token"] else None
-        known, notes = read_known(access, vcenter, options["login_attempts"], provider)
+        known, notes = read_known(access, session.authorizing_vcenter, options["login_attempts"], provider)
         session.warnings += notes
         findings = diagnose(known, users, options["domain"], options["limit"])
         return {

@@ -141,17 +141,14 @@ def test_a_mixed_log_names_nobody_wrongly(
     assert {"claim_missing", "key_or_trust", "clock_skew", "refused_at_provider"} <= set(cases(result))
 
 
-def test_permissions_are_not_looked_at_without_vcenter(modules: Modules, appliance: Appliance) -> None:
+@pytest.mark.parametrize("hostname", ["localhost", None])
+def test_permissions_are_not_looked_at_without_a_log_in(
+    modules: Modules, appliance: Appliance, hostname: str | None
+) -> None:
     add(appliance, "muffin")
-    result = modules.well(
-        "login_diagnosis_info",
-        hostname=None,
-        username=None,
-        password=None,
-        users=["muffin"],
-        token=appliance.mint(),
-        scim_url=appliance.scim_url,
-    )
+    bare: Json = {"hostname": hostname, "username": None, "password": None}
+    access: Json = {"token": appliance.mint(), "scim_url": None if hostname else appliance.scim_url}
+    result = modules.well("login_diagnosis_info", users=["muffin"], **bare, **access)
     assert cases(result) == ["never_reached"]
     assert any("Permissions were not looked at" in warning for warning in result["warnings"])
 
