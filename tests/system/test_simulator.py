@@ -17,18 +17,6 @@ from simulator.client import PROVIDERS, Caller, person
 OTHER = Provider(idp="0b0f0a50-31a5-4a0e-9be3-0f0d2f9b7c22", name="Other", domains=["example.com"])
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Appliance]:
-    with Appliance(ssh=None) as appliance:
-        yield appliance
-
-
-@pytest.fixture
-def appliance(shared: Appliance) -> Appliance:
-    shared.reset()
-    return shared
-
-
 @pytest.fixture
 def call(appliance: Appliance) -> Iterator[Caller]:
     with Caller(appliance) as caller:

@@ -22,12 +22,6 @@ KINDS = ["asyncssh", "debian"]
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Appliance]:
-    with Appliance() as appliance:
-        yield appliance
-
-
-@pytest.fixture(scope="module")
 def debian() -> Iterator[Appliance]:
     root = ROOT / ".cache/sshd"
     if not (root / "usr/sbin/sshd").exists():
@@ -37,15 +31,9 @@ def debian() -> Iterator[Appliance]:
 
 
 @pytest.fixture
-def appliance(shared: Appliance) -> Appliance:
-    shared.reset()
-    return shared
-
-
-@pytest.fixture
 def either(request: pytest.FixtureRequest) -> Appliance:
     """The appliance with the SSH server that the test names."""
-    appliance: Appliance = request.getfixturevalue("debian" if request.param == "debian" else "shared")
+    appliance: Appliance = request.getfixturevalue("debian" if request.param == "debian" else "running_appliance")
     appliance.reset()
     return appliance
 

@@ -32,19 +32,15 @@ STATES = [failure for failure in FAILURES if failure not in (*PROVIDER_FAILURES,
 SUB = PEOPLE["muffin"]
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Appliance]:
-    with Appliance(ssh=None) as appliance:
-        yield appliance
-
-
 @pytest.fixture
-def appliance(shared: Appliance) -> Appliance:
+def appliance(running_appliance: Appliance) -> Appliance:
     """Where muffin can log in and sees everything."""
-    shared.reset()
-    shared.add_user("muffin", SUB)
-    shared.permissions.create(Permission(Principal("USER", "muffin", DEFAULT_DOMAIN), READ_ONLY, propagating=True))
-    return shared
+    running_appliance.reset()
+    running_appliance.add_user("muffin", SUB)
+    running_appliance.permissions.create(
+        Permission(Principal("USER", "muffin", DEFAULT_DOMAIN), READ_ONLY, propagating=True)
+    )
+    return running_appliance
 
 
 @pytest.fixture

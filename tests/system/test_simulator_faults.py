@@ -16,18 +16,6 @@ from simulator import PEOPLE, WS1B_SCHEMA, Appliance, Fault, Switches
 from simulator.client import Caller, person
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Appliance]:
-    with Appliance(ssh=None) as appliance:
-        yield appliance
-
-
-@pytest.fixture
-def appliance(shared: Appliance) -> Appliance:
-    shared.reset()
-    return shared
-
-
 @pytest.fixture
 def call(appliance: Appliance) -> Iterator[Caller]:
     with Caller(appliance) as caller:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 import pytest
@@ -15,19 +14,13 @@ from system.scenes import add_group
 OUTCOMES = {"all": INVENTORY, "root": ["/"], "nothing": []}
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Appliance]:
-    with Appliance(ssh=None) as appliance:
-        yield appliance
-
-
 @pytest.fixture
-def appliance(shared: Appliance) -> Appliance:
+def appliance(running_appliance: Appliance) -> Appliance:
     """With muffin, who is a baker."""
-    shared.reset()
-    user = shared.add_user("muffin", PEOPLE["muffin"])
-    add_group(shared, "bakers", user["id"])
-    return shared
+    running_appliance.reset()
+    user = running_appliance.add_user("muffin", PEOPLE["muffin"])
+    add_group(running_appliance, "bakers", user["id"])
+    return running_appliance
 
 
 def permit(

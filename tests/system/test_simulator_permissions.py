@@ -21,18 +21,6 @@ MUFFIN = {"type": "USER", "name": "muffin", "domain": DEFAULT_DOMAIN}
 FIRST = 3  # two global permissions and one on the inventory are there from the start
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Appliance]:
-    with Appliance(ssh=None) as appliance:
-        yield appliance
-
-
-@pytest.fixture
-def appliance(shared: Appliance) -> Appliance:
-    shared.reset()
-    return shared
-
-
 @pytest.fixture
 def call(appliance: Appliance) -> Iterator[Caller]:
     with Caller(appliance) as caller:
