@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,18 +22,6 @@ LINE = re.compile(
     r"\[CUSTOMER;-;192\.0\.2\.10;[0-9a-f-]{36};-;(-|[0-9a-f-]{36})\] "
     r"com\.vmware\.vidm\.federation\.[\w.]+ - .+"
 )
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Appliance]:
-    with Appliance() as appliance:
-        yield appliance
-
-
-@pytest.fixture
-def appliance(shared: Appliance) -> Appliance:
-    shared.reset()
-    return shared
 
 
 # Logins
