@@ -30,6 +30,7 @@ from ._errors import (
     UnreadableAnswerError,
 )
 from ._read_only import changes_nothing, only_reads
+from ._sddc_answers import read_error
 from ._tls import tls_context
 
 REQUESTS_IMPORT_ERROR: str | None = None
@@ -54,7 +55,7 @@ Reply = TypeVar("Reply")
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer. C(document) is the decoded JSON, None where there is no body."""
+    """A successful answer. C(document) is the decoded JSON, None where there is no body, or text that was asked for."""
 
     status: int
     document: Any
@@ -187,11 +188,13 @@ class HttpClient:
         content_type: str = "application/json",
         basic: tuple[str, str] | None = None,
         in_check_mode: bool = False,
+        text_too: bool = False,
     ) -> Answer:
         """Send a request; C(attempted) says in a message what it was for.
 
         Only what changes nothing is repeated: reads, and what the server refused to look at (429).
-        C(in_check_mode) is for what the user allowed in check mode in so many words.
+        C(in_check_mode) is for what the user allowed in check mode in so many words. With C(text_too) a body that is
+        no JSON is an answer, too.
         """
         host = urlsplit(url).netloc
         if self._check_mode and not in_check_mode and not changes_nothing(method, url):
@@ -231,7 +234,7 @@ class HttpClient:
                 self.pause(_retry_after(response.headers.get("Retry-After"), attempt))
                 continue
             try:
-                return self._read(response, attempted, host)
+                return self._read(response, attempted, host, text_too)
             except UnreadableAnswerError:
                 if not repeatable:
                     raise
@@ -280,7 +283,7 @@ class HttpClient:
         text = " ".join(text.split())
         return text if len(text) <= BODY_SHOWN else f"{text[:BODY_SHOWN]}..."
 
-    def _read(self, response: requests.Response, attempted: str, host: str) -> Answer:
+    def _read(self, response: requests.Response, attempted: str, host: str, text_too: bool) -> Answer:
         status = response.status_code
         if 200 <= status < 300:
             if status == 204 or not response.content.strip():
@@ -289,6 +292,8 @@ class HttpClient:
                 return Answer(status, response.json())
             except (ValueError, RecursionError):
                 kind = response.headers.get("Content-Type", "no content type")
+                if text_too and "html" not in kind:
+                    return Answer(status, response.text)
                 raise UnreadableAnswerError(
                     attempted,
                     host,
@@ -382,13 +387,18 @@ def _retry_after(header: str | None, attempt: int) -> float:
 
 
 def _error_said(response: requests.Response) -> tuple[str, str]:
-    """The code and the text of the error bodies of vSphere, the broker, SCIM (RFC 7644 section 3.12) and Pocket ID."""
+    """The code and the text of error bodies.
+
+    They are those of vSphere, the broker, SCIM (RFC 7644 section 3.12), Pocket ID and SDDC Manager.
+    """
     try:
         document = response.json()
     except (ValueError, RecursionError):
         return "", response.text
     if not isinstance(document, dict):
         return "", response.text
+    if told := read_error(document):
+        return told
     if isinstance(document.get("value"), dict) and isinstance(document.get("type"), str):
         # Below /rest: the name of the error's type is the code below /api.
         document = {"error_type": document["type"].rpartition(".")[2].upper(), **document["value"]}

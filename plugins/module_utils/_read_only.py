@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Which requests change nothing, and so may be sent in check mode. PRIVATE to this collection.
 
-Besides GET it is this closed list: logging in and out of a system, and the reading calls that the vSphere APIs and
+Besides GET it is this closed list: logging in and out of a system and refreshing a login, and the reading calls that the vSphere APIs and
 SCIM (RFC 7644 section 3.4.3) make with POST.
 """
 
@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 SESSIONS = (
     ("POST", "/api/session", ""),
     ("DELETE", "/api/session", ""),
+    ("POST", "/v1/tokens", ""),
+    ("PATCH", "/v1/tokens/access-token/refresh", ""),
+    ("DELETE", "/v1/tokens/refresh-token", ""),
 )
 READING = (
     ("POST", "/api/vcenter/authorization/permissions", "action=list"),

@@ -1,0 +1,82 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether the sync token that stands serves on, as far as SDDC Manager tells. PRIVATE to this collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ._broker_answers import token_expiry
+from ._sddc_answers import read_moment
+
+# Between a token and what is told of it a moment may pass, and less than between two mintings that matter.
+TOLERANCE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What is known of a standing token."""
+
+    expires_at: datetime | None
+    revoked: bool = False
+
+    def left(self, now: datetime) -> int | None:
+        """Whole seconds; 0 where it has ended, None where nothing tells its end."""
+        if self.revoked:
+            return 0
+        return None if self.expires_at is None else max(0, int((self.expires_at - now).total_seconds()))
+
+    def serves(self, now: datetime, renew_before: int) -> bool:
+        """Whether it is kept."""
+        left = self.left(now)
+        return not self.revoked and (left is None or left > renew_before)
+
+
+def told_end(provider: Mapping[str, Any]) -> datetime | None:
+    """When the token that was minted last ends, by SDDC Manager."""
+    federated = provider.get("fedIdp")
+    info = federated.get("syncClientTokenInfo") if isinstance(federated, Mapping) else None
+    return read_moment(info.get("expireAt")) if isinstance(info, Mapping) else None
+
+
+def told_address(provider: Mapping[str, Any]) -> str | None:
+    """Where SDDC Manager says that users are pushed to."""
+    federated = provider.get("fedIdp")
+    info = federated.get("syncClientTokenInfo") if isinstance(federated, Mapping) else None
+    url = info.get("scimUrl") if isinstance(info, Mapping) else None
+    return url if isinstance(url, str) and url else None
+
+
+def life_of(token: str | None, provider: Mapping[str, Any]) -> Life:
+    """The life of a token; without one, of the token that was minted last.
+
+    Each minting revokes the token before. So one whose own end is another than the told one is not the last.
+    """
+    told = told_end(provider)
+    own = token_expiry(token) if token else None
+    if own is not None and told is not None and abs(own - told) > TOLERANCE:
+        return Life(own, revoked=True)
+    return Life(own or told)
+
+
+def ttl_doubt(ttl: int | None, expires_at: datetime | None, now: datetime) -> str | None:
+    """A warning where the new token's end is not the one that was asked for.
+
+    The unit is nowhere told of the query; the example's value makes six months of minutes, and the text of the same
+    field elsewhere says seconds.
+    """
+    if ttl is None or expires_at is None:
+        return None
+    lives = (expires_at - now).total_seconds()
+    for unit, seconds in (("minutes", ttl * 60), ("seconds", ttl)):
+        if abs(lives - seconds) <= max(0.05 * seconds, 60):
+            told = f"SDDC Manager took ttl={ttl} for seconds, not for minutes: the token ends at {expires_at:%Y-%m-%dT%H:%M:%SZ}."
+            return None if unit == "minutes" else told
+    return (
+        f"ttl={ttl} minutes were asked for, and the token ends at {expires_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}, "
+        f"in {int(lives // 60)} minutes."
+    )
