@@ -212,9 +212,10 @@ def read_error(document: Mapping[str, Any]) -> tuple[str, str] | None:
         return None
     texts: list[str] = []
     _collect(document, texts, _DEEPEST)
-    remedy = document.get("remediationMessage")
-    said = "; ".join(dict.fromkeys([*texts[:_MESSAGES_SHOWN], *([remedy] if _is_text(remedy) else [])]))
-    return str(document.get("errorCode") or ""), said
+    texts = texts[:_MESSAGES_SHOWN]
+    if _is_text(document.get("remediationMessage")):
+        texts.append(document["remediationMessage"])
+    return str(document.get("errorCode") or ""), "; ".join(dict.fromkeys(texts))
 
 
 def _collect(document: Mapping[str, Any], texts: list[str], depth: int) -> None:

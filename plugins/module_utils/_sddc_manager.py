@@ -93,9 +93,7 @@ class SddcManagerClient:
         if tokens is None or tokens.refresh is None:
             return
         try:
-            self._request(
-                "DELETE", f"{TOKENS}/refresh-token", "log out", access=tokens.access, document=tokens.refresh
-            )
+            self._request("DELETE", f"{TOKENS}/refresh-token", "log out", access=tokens.access, document=tokens.refresh)
         except (UnauthenticatedError, NotFoundError):
             pass  # It has ended by itself.
         except IdentityBrokerError as error:

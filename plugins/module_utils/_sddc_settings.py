@@ -57,9 +57,7 @@ def _oidc(write: tuple[str, ...], read: tuple[str, ...]) -> tuple[Setting, ...]:
     return (
         Setting("oidc.client_id", (*write, "clientId"), (*read, "clientId"), required=True),
         Setting("oidc.client_secret", (*write, "clientSecret"), required=True, secret=True),
-        Setting(
-            "oidc.discovery_endpoint", (*write, "discoveryEndpoint"), (*read, "discoveryEndpoint"), required=True
-        ),
+        Setting("oidc.discovery_endpoint", (*write, "discoveryEndpoint"), (*read, "discoveryEndpoint"), required=True),
     )
 
 
@@ -156,18 +154,18 @@ def plan_settings(
     wanted: Mapping[str, Any],
     *,
     constants: Mapping[str, Any],
-    update_secret: str,
+    rewrite: bool,
 ) -> SettingsPlan:
     """Decide what becomes of it. Raises InputError where the specification would be incomplete.
 
-    C(constants) stand in each document.
+    C(constants) stand in each document. With C(rewrite), secrets that are given count as a change.
     """
     before = _told(table, standing)
     if standing is None:
         _check(table, wanted, wanted, "is not given, and it is needed to create it")
         return SettingsPlan("create", None, _shown(table, wanted, SET), _document(table, wanted, constants))
     told = {setting.option: setting.told(standing) for setting in table}
-    written = [setting for setting in table if setting.option in wanted and _differs(setting, wanted, told, update_secret)]
+    written = [setting for setting in table if setting.option in wanted and _differs(setting, wanted, told, rewrite)]
     if not written:
         return SettingsPlan("none", before, before)
     values = {name: value for name, value in {**told, **wanted}.items() if value is not None}
@@ -177,9 +175,7 @@ def plan_settings(
         {**dict.fromkeys(_groups_told(told)), **wanted},
         "is not given, and SDDC Manager takes the whole specification with every change of it",
     )
-    return SettingsPlan(
-        "update", before, _shown(table, values, SET_ANEW), _document(table, values, constants)
-    )
+    return SettingsPlan("update", before, _shown(table, values, SET_ANEW), _document(table, values, constants))
 
 
 def unverified(table: Sequence[Setting], wanted: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
@@ -198,9 +194,9 @@ def unkept(table: Sequence[Setting], wanted: Mapping[str, Any], kept: Mapping[st
     return ", ".join(different) or None
 
 
-def _differs(setting: Setting, wanted: Mapping[str, Any], told: Mapping[str, Any], update_secret: str) -> bool:
+def _differs(setting: Setting, wanted: Mapping[str, Any], told: Mapping[str, Any], rewrite: bool) -> bool:
     if setting.secret:
-        return update_secret == "always"
+        return rewrite
     stands = told[setting.option]
     if stands is None:
         # Without a place to read it from, nothing would ever be the same.
@@ -212,9 +208,7 @@ def _groups_told(told: Mapping[str, Any]) -> list[str]:
     return [name for name, value in told.items() if value is not None]
 
 
-def _check(
-    table: Sequence[Setting], values: Mapping[str, Any], named: Mapping[str, Any], problem: str
-) -> None:
+def _check(table: Sequence[Setting], values: Mapping[str, Any], named: Mapping[str, Any], problem: str) -> None:
     """Raise InputError for what is missing; the groups of optional objects count only where one of them is named."""
     used = {name.partition(".")[0] for name in named}
     for setting in table:

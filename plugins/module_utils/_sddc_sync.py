@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ._broker_answers import token_expiry
-from ._sddc_answers import read_moment
+from ._sddc_answers import moment_text, read_moment
 
 # Between a token and what is told of it a moment may pass, and less than between two mintings that matter.
 TOLERANCE = timedelta(minutes=2)
@@ -71,12 +71,9 @@ def ttl_doubt(ttl: int | None, expires_at: datetime | None, now: datetime) -> st
     """
     if ttl is None or expires_at is None:
         return None
-    lives = (expires_at - now).total_seconds()
+    lives, end = (expires_at - now).total_seconds(), moment_text(expires_at)
     for unit, seconds in (("minutes", ttl * 60), ("seconds", ttl)):
         if abs(lives - seconds) <= max(0.05 * seconds, 60):
-            told = f"SDDC Manager took ttl={ttl} for seconds, not for minutes: the token ends at {expires_at:%Y-%m-%dT%H:%M:%SZ}."
+            told = f"SDDC Manager took ttl={ttl} for seconds, not for minutes: the token ends at {end}."
             return None if unit == "minutes" else told
-    return (
-        f"ttl={ttl} minutes were asked for, and the token ends at {expires_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}, "
-        f"in {int(lives // 60)} minutes."
-    )
+    return f"ttl={ttl} minutes were asked for, and the token ends at {end}, in {int(lives // 60)} minutes."

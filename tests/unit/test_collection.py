@@ -46,9 +46,10 @@ FLOORS = (
         *{"_pocket_id_answers", "_people", "_provider_users", "_mirror", "_oidc_client_plan"},
         *{"_permissions", "_permission_plan"},
         *{"_token_rotation", "_ssh_access"},
+        *{"_sddc_answers", "_sddc_settings", "_sddc_choice", "_sddc_sync"},
     },
     {"_http", "_tls", "_private_file", "_token_file", "_token_targets", "_journal", "_ssh_lease"},
-    {"_vcenter", "_scim", "_pocket_id", "_log_reader", "_authorization", "_root_folder"},
+    {"_sddc_manager", "_vcenter", "_scim", "_pocket_id", "_log_reader", "_authorization", "_root_folder"},
     {
         "_read_people",
         "_read_diagnosis",
@@ -63,9 +64,11 @@ FLOORS = (
         "_provision",
         "_ssh_guard",
         "_write_user",
+        "_apply_sddc",
+        "_apply_sddc_token",
     },
     {"_module"},
-    {"_broker_session", "_pocket_id_session", "_permission_session"},
+    {"_sddc_session", "_broker_session", "_pocket_id_session", "_permission_session"},
 )
 
 
@@ -171,7 +174,7 @@ def test_open_ssh_takes_the_connection_that_modules_take() -> None:
     }
 
 
-@pytest.mark.parametrize("group", ["vcenter", "scim", "pocket_id"])
+@pytest.mark.parametrize("group", ["vcenter", "scim", "pocket_id", "sddc"])
 def test_an_action_group_holds_the_modules_that_take_all_its_options(group: str) -> None:
     groups = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]
     fitting = [
