@@ -40,6 +40,7 @@ from ._sddc_settings import (
 )
 
 Standing = Mapping[str, Any]
+ALWAYS = "always"
 
 
 @dataclass
@@ -84,7 +85,7 @@ def ensure_provider(manager: SddcManagerClient, options: Mapping[str, Any], *, c
             standing,
             wanted,
             constants={"type": options["type"]},
-            rewrite=options["update_secret"] == "always",
+            rewrite=options["update_secret"] == ALWAYS,
         )
     outcome = SddcOutcome(plan, shown_provider(standing) if standing else None, plan.changes)
     if plan.operation == "create" and options["type"] != AD_FS and options["prechecks"]:
@@ -118,7 +119,7 @@ def ensure_source(manager: SddcManagerClient, options: Mapping[str, Any], *, che
     else:
         wanted = wanted_settings(SOURCE_SETTINGS, options)
         plan = plan_settings(
-            SOURCE_SETTINGS, standing, wanted, constants={}, rewrite=options["update_secret"] == "always"
+            SOURCE_SETTINGS, standing, wanted, constants={}, rewrite=options["update_secret"] == ALWAYS
         )
     outcome = SddcOutcome(plan, shown_source(standing) if standing else None, plan.changes)
     if check_mode or not plan.changes:

@@ -3,8 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Which requests change nothing, and so may be sent in check mode. PRIVATE to this collection.
 
-Besides GET it is this closed list: logging in and out of a system and refreshing a login, and the reading calls that the vSphere APIs and
-SCIM (RFC 7644 section 3.4.3) make with POST.
+Besides GET it is this closed list: logging in and out of a system, refreshing a login, and the reading calls that the
+vSphere APIs and SCIM (RFC 7644 section 3.4.3) make with POST.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stand-ins for the vCenter Server Appliance and for Pocket ID, to try the collection on."""
+"""Stand-ins for the vCenter Server Appliance, Pocket ID and SDDC Manager, to try the collection on."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .login import PEOPLE, Login
 from .mixed_log import CASES, Case, MixedLog
 from .pocket_id import PocketId, PocketIdSwitches
 from .resources import GROUP_SCHEMA, MFA_SCHEMA, USER_SCHEMA, WS1B_SCHEMA
+from .sddc_manager import SddcManager, SddcSwitches
 from .state import Seen
 from .switches import DEFAULT_DOMAIN, DEFAULT_PROVIDER_ID, Fault, Provider, Switches
 
@@ -37,6 +38,8 @@ __all__ = [
     "PocketId",
     "PocketIdSwitches",
     "Provider",
+    "SddcManager",
+    "SddcSwitches",
     "Seen",
     "Switches",
     "http_date",

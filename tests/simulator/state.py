@@ -52,7 +52,7 @@ def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _jwt(kind: TokenKind, issued: int, expires: int) -> str:
+def jwt(kind: str, issued: int, expires: int) -> str:
     """Nobody verifies the signature, as no client of the appliance has its key."""
     claims = {
         "jti": str(uuid.uuid4()),
@@ -137,7 +137,7 @@ class State(Record):
         ttl = self.switches.token_ttl
         now = time.time()
         opaque = self.switches.opaque_token
-        value = secrets.token_urlsafe(48) if opaque else _jwt(kind, int(now), int(now) + ttl)
+        value = secrets.token_urlsafe(48) if opaque else jwt(kind, int(now), int(now) + ttl)
         token = Token(value, kind, provider, now + ttl)
         with self.lock:
             if kind == "sync":
