@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from simulator import Appliance, PocketId
+from simulator import Appliance, PocketId, SddcManager
 from simulator.pocket_id.client import Caller
 from system.playbook import Modules, Playbooks
 
@@ -57,6 +57,26 @@ def modules(tmp_path: Path, appliance: Appliance) -> Modules:
 def providing(modules: Modules, pocket_id: PocketId) -> Modules:
     """Modules of the broker and of Pocket ID."""
     modules.pocket_id = pocket_id
+    return modules
+
+
+@pytest.fixture(scope="session")
+def running_sddc() -> Iterator[SddcManager]:
+    with SddcManager() as sddc:
+        yield sddc
+
+
+@pytest.fixture
+def sddc(running_sddc: SddcManager) -> SddcManager:
+    """As after its start: the embedded identity provider alone."""
+    running_sddc.reset()
+    return running_sddc
+
+
+@pytest.fixture
+def managing(modules: Modules, sddc: SddcManager) -> Modules:
+    """Modules of the broker and of SDDC Manager."""
+    modules.sddc = sddc
     return modules
 
 

@@ -25,7 +25,9 @@ Json = dict[str, Any]
 
 _UTILS = "ansible_collections.homelab.identity_broker.plugins.module_utils"
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([__name__, f"{_UTILS}._broker_session", f"{_UTILS}._pocket_id_session"])
+_FORKS.set_forkserver_preload(
+    [__name__, f"{_UTILS}._broker_session", f"{_UTILS}._pocket_id_session", f"{_UTILS}._sddc_session"]
+)
 _SECONDS = 60
 
 

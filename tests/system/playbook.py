@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from simulator import DEFAULT_DOMAIN, Appliance, PocketId
+from simulator import DEFAULT_DOMAIN, Appliance, PocketId, SddcManager
 from system.module_process import Forked, Json, Spawned, Started
 
 HERE = Path(__file__).parent
@@ -248,6 +248,17 @@ def pocket_id_connection(pocket_id: PocketId) -> Json:
     return {"url": pocket_id.base_url, "api_key": pocket_id.api_key, "ca_path": str(pocket_id.ca_file)}
 
 
+def sddc_connection(sddc: SddcManager) -> Json:
+    """The options of the fragment C(sddc)."""
+    return {
+        "hostname": sddc.fqdn,
+        "port": sddc.https_port,
+        "username": sddc.username,
+        "password": sddc.password,
+        "ca_path": str(sddc.ca_file),
+    }
+
+
 def ssh_options(known_hosts: Path | str) -> str:
     options = [
         f"UserKnownHostsFile={known_hosts}",
@@ -266,11 +277,14 @@ class Modules:
         self.folder = folder
         self.appliance = appliance
         self.pocket_id: PocketId | None = None
+        self.sddc: SddcManager | None = None
         self.environment = {**clean_environment(folder), "PYTHONPATH": str(COLLECTIONS)}
 
     def connection(self, module: str) -> Json:
         if module.startswith("pocket_id_") and self.pocket_id:
             return pocket_id_connection(self.pocket_id)
+        if module.startswith("sddc_") and self.sddc:
+            return sddc_connection(self.sddc)
         appliance = self.appliance
         prefix = "vcenter_" if module in PREFIXED else ""
         return {

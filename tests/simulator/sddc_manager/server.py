@@ -137,6 +137,10 @@ class SddcManager(Service[SddcSwitches]):
             raise refused(operation, status)
         if found := faults(operation, request.args, body):
             raise faulty(found)
+        if operation.name in self.switches.canned:
+            # What is no JSON is announced as JSON, too.
+            text = self.switches.canned[operation.name]
+            return Response(text, operation.success[0], content_type="application/json")
         segments = [part.replace("%2F", "/") for part in request.path.split("/")]
         handlers: dict[str, Callable[[list[str], Any], Response]] = {
             table.LOG_IN.name: self._log_in,

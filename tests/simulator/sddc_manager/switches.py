@@ -35,6 +35,8 @@ class SddcSwitches(BaseSwitches):
     """The number of providers that the list announces."""
     refuse: dict[str, Any] = field(default_factory=dict)
     """The status, one that is documented, with which an operation is refused."""
+    canned: dict[str, Any] = field(default_factory=dict)
+    """The text of the answer to an operation, whatever the server holds."""
 
     # lies
     forget: list[str] = field(default_factory=list)
