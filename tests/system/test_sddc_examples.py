@@ -10,20 +10,11 @@ import pytest
 from simulator import SddcManager
 from simulator.operations import sddc_manager as table
 from system import sddc_examples as printed
-from system.playbook import Json, Modules
+from system.playbook import Modules
 
 
 def told(sddc: SddcManager, text: str) -> None:
     sddc.switches.canned = {table.LIST.name: text}
-
-
-def without_secrets(task: Json) -> Json:
-    """What a task gives that can be read."""
-    groups = ("oidc", "ldap")
-    found = {name: value for name, value in task.items() if name not in groups}
-    for group in set(groups) & task.keys():
-        found[group] = {key: value for key, value in task[group].items() if key not in ("client_secret", "password")}
-    return found
 
 
 # Answers
