@@ -80,6 +80,8 @@ class SddcManagerClient:
         self._root = f"https://{hostname}" + ("" if port == 443 else f":{port}")
         self._login = login
         self._tokens: TokenPair | None = None
+        self._living: list[str] = []
+        """The refresh tokens to end."""
         self.hostname = hostname
         self.warnings: list[str] = []
         for secret in (login.password, login.api_key, login.id_token):
@@ -90,10 +92,13 @@ class SddcManagerClient:
 
     def __exit__(self, *_exception: object) -> None:
         tokens, self._tokens = self._tokens, None
-        if tokens is None or tokens.refresh is None:
-            return
+        if tokens is not None:
+            for refresh in self._living:
+                self._log_out(tokens.access, refresh)
+
+    def _log_out(self, access: str, refresh: str) -> None:
         try:
-            self._request("DELETE", f"{TOKENS}/refresh-token", "log out", access=tokens.access, document=tokens.refresh)
+            self._request("DELETE", f"{TOKENS}/refresh-token", "log out", access=access, document=refresh)
         except (UnauthenticatedError, NotFoundError):
             pass  # It has ended by itself.
         except IdentityBrokerError as error:
@@ -223,12 +228,15 @@ class SddcManagerClient:
         except AnswerError as error:
             if error.status >= SERVER_ERROR:
                 raise
+            self._living.remove(tokens.refresh)
             return self._log_in()
         return self._kept(TokenPair(self._read(attempted, read_access_token, answer), tokens.refresh))
 
     def _kept(self, tokens: TokenPair) -> TokenPair:
         self._http.hide(tokens.access)
-        self._http.hide(tokens.refresh or "")
+        if tokens.refresh and tokens.refresh not in self._living:
+            self._http.hide(tokens.refresh)
+            self._living.append(tokens.refresh)
         self._tokens = tokens
         return tokens
 

@@ -182,7 +182,11 @@ class SddcManager(Service[SddcSwitches]):
         if self.switches.refresh_refused or body not in self.refresh_tokens:
             raise not_found("The refresh token")
         access = self._new_access()
-        return json_answer(access) if self.switches.refreshed == "json" else Response(access)
+        return (
+            json_answer(access)
+            if self.switches.refreshed == "json"
+            else Response(access, content_type="application/json")
+        )
 
     def _log_out(self, _segments: list[str], body: Any) -> Response:
         self.refresh_tokens.discard(body)
