@@ -11,24 +11,29 @@ from typing import Any
 
 import pytest
 import yaml
-from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, PocketId
+from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, PocketId, SddcManager
 from system.playbook import NAMESPACE, REPOSITORY, Playbooks
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins/modules").glob("[!_]*.py"))
 READMES = (REPOSITORY / "README.md", REPOSITORY / "roles/federated_users/README.md")
 
 
-def examples(module: str) -> list[dict[str, Any]]:
-    tree = ast.parse((REPOSITORY / f"plugins/modules/{module}.py").read_text())
+def constant(path: Path, name: str) -> str:
+    """The text that a file, or its class, assigns to a name."""
     texts = [
         statement.value.value
-        for statement in tree.body
+        for statement in ast.walk(ast.parse(path.read_text()))
         if isinstance(statement, ast.Assign)
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.targets[0], ast.Name)
-        and statement.targets[0].id == "EXAMPLES"
+        and statement.targets[0].id == name
     ]
-    tasks: list[dict[str, Any]] = yaml.safe_load(str(texts[0]))
+    return str(texts[0])
+
+
+def examples(module: str) -> list[dict[str, Any]]:
+    path = REPOSITORY / f"plugins/modules/{module}.py"
+    tasks: list[dict[str, Any]] = yaml.safe_load(constant(path, "EXAMPLES"))
     return tasks
 
 
@@ -54,6 +59,7 @@ def adapted(content: Any, appliance: Appliance, pocket_id: PocketId) -> Any:
         return "appliance"
     if isinstance(content, str):
         content = content.replace("https://id.example.org", pocket_id.base_url)
+        content = content.replace("sddc-manager.example.org", "localhost")
         return content.replace("https://vcsa.example.org/usergroup/t/CUSTOMER/scim/v2", appliance.scim_url).replace(
             "vcsa.example.org", appliance.fqdn
         )
@@ -70,9 +76,10 @@ def environment(appliance: Appliance, pocket_id: PocketId) -> dict[str, str]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_the_examples_of_a_module_run(
-    playbooks: Playbooks, appliance: Appliance, pocket_id: PocketId, module: str
+    playbooks: Playbooks, appliance: Appliance, pocket_id: PocketId, sddc: SddcManager, module: str
 ) -> None:
     appliance.login("muffin")
+    put_provider(sddc, appliance, module)
     put_people(playbooks.folder)
     if any(f"{NAMESPACE}.pocket_id_user_info" in task for task in examples(module)):
         pocket_id.add_client("vCenter", id="vcenter")
@@ -92,8 +99,14 @@ def test_the_examples_of_a_module_run(
             "vault_vcenter_password": appliance.password,
             "vault_sync_token": appliance.mint(),
             "vault_pocket_id_api_key": pocket_id.api_key,
+            "vault_sddc_manager_password": sddc.password,
+            **dict.fromkeys(("vault_oidc_client_secret", "vault_ldap_password", "vault_corporate_ca"), "anything-else"),
         }
-        run = playbooks.run([play], variables=secrets, environment=environment(appliance, pocket_id)).went_well()
+        here = environment(appliance, pocket_id) | {
+            "SDDC_MANAGER_PORT": str(sddc.https_port),
+            "SDDC_MANAGER_CA_PATH": str(sddc.ca_file),
+        }
+        run = playbooks.run([play], variables=secrets, environment=here).went_well()
         assert set(run.own) & {module, "pocket_id_user_info"}
 
 
@@ -103,6 +116,15 @@ def put_group(pocket_id: PocketId) -> None:
     muffin = "d0e47cc3-ff12-45fd-b4ba-6a30628bd50e"
     pocket_id.add_user("muffin", muffin, "muffin@example.org", first_name="Muffin", last_name="Muffinson")
     pocket_id.add_group("vcenter-admins", members=["muffin"])
+
+
+def put_provider(sddc: SddcManager, appliance: Appliance, module: str) -> None:
+    """Whom the sync token is for: the broker of the appliance mints it."""
+    if module == "sddc_sync_token":
+        directory = {"name": "dir", "defaultDomain": DEFAULT_DOMAIN, "domains": [DEFAULT_DOMAIN]}
+        federated = {"name": "okta", "directory": directory, "oidcSpec": {}}
+        sddc.add_provider({"type": "FEDERATED_IDP_BROKER", "fedIdpSpec": federated})
+        sddc.mint = lambda: (appliance.mint(), appliance.scim_url)
 
 
 def put_people(folder: Path) -> None:
