@@ -9,13 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from simulator import DEFAULT_DOMAIN, Appliance, PocketId
+from simulator import DEFAULT_DOMAIN, Appliance, Fault, PocketId, SddcManager
 from simulator.permissions import Permission, Principal
 from simulator.switches import DEFAULT_PROVIDER_ID
+from system import sddc_examples
 from system.playbook import COLLECTION, NAMESPACE, Json, Modules, Playbooks
 
 # The whole list of what check mode may send besides GET.
 HARMLESS = {("POST", "/api/session", ""), ("DELETE", "/api/session", "")}
+SDDC_SESSION = {
+    ("POST", "/v1/tokens"),
+    ("PATCH", "/v1/tokens/access-token/refresh"),
+    ("DELETE", "/v1/tokens/refresh-token"),
+}
 READING = {("POST", "/api/vcenter/authorization/permissions", "action=list")}
 # Of scim_user and scim_users one is enough.
 LAWFUL = ("scim_users", "scim_group")
@@ -219,6 +225,47 @@ def test_pocket_id_in_check_mode(
         assert providing.well(module, **options)["changed"] is False
 
 
+OKTA = sddc_examples.federated_task(*sddc_examples.OKTA)
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "changes"),
+    [
+        ("sddc_identity_provider_info", {}, False),
+        ("sddc_identity_precheck_info", {"source": "OKTA"}, False),
+        ("sddc_oidc_info", {}, False),
+        ("sddc_identity_provider", {**OKTA, "name": "new"}, True),
+        ("sddc_identity_provider", {**OKTA, "source": "PING_FEDERATE"}, True),
+        ("sddc_identity_provider", {**OKTA, "update_secret": "always"}, True),
+        ("sddc_identity_provider", {"name": "okta", "state": "absent"}, True),
+        ("sddc_identity_provider", OKTA, False),
+        ("sddc_identity_source", sddc_examples.SOURCE_TASK, True),
+        ("sddc_identity_source", {"domain_name": "none.com", "state": "absent"}, False),
+        ("sddc_sync_token", {"ttl": 60}, True),
+        ("sddc_sync_token", {"force": True, "current_token": "opaque-but-standing"}, True),
+        ("sddc_sync_token", {"current_token": "opaque-but-standing"}, False),
+    ],
+)
+def test_sddc_manager_in_check_mode(
+    managing: Modules, sddc: SddcManager, module: str, options: Json, changes: bool
+) -> None:
+    """Also where its login ends in the midst."""
+    sddc.add_provider(sddc_examples.federated_sent(*sddc_examples.OKTA))
+    sddc.switches.faults = [Fault(match="GET /v1/identity-", kind="expire_token")]
+    before = sddc.specs, dict(sddc.kept.sources)
+    dry = managing.well(module, check=True, **options)
+    assert {(seen.method, seen.path) for seen in sddc.requests if seen.method != "GET"} == SDDC_SESSION
+    assert (sddc.specs, sddc.kept.sources) == before
+    sddc.clear_requests()
+    real = managing.well(module, **options)
+    assert dry["changed"] == real["changed"] == bool(sddc.writes()) == changes
+    assert dry.get("diff") == real.get("diff")
+    assert dry.get("operation") == real.get("operation")
+    assert dry.keys() == real.keys()
+    if module != "sddc_sync_token" and "update_secret" not in options:
+        assert managing.well(module, **options)["changed"] is False
+
+
 def test_a_token_is_not_rotated_in_check_mode(playbooks: Playbooks, appliance: Appliance) -> None:
     """Here or on the appliance; what it predicts is in test_rotate_token."""
     token = appliance.mint()
@@ -235,6 +282,12 @@ HELD: dict[str, Callable[..., None]] = {
     "rotate_token": test_a_token_is_not_rotated_in_check_mode,
     "pocket_id_user_info": test_pocket_id_in_check_mode,
     "pocket_id_oidc_client": test_pocket_id_in_check_mode,
+    "sddc_identity_precheck_info": test_sddc_manager_in_check_mode,
+    "sddc_identity_provider": test_sddc_manager_in_check_mode,
+    "sddc_identity_provider_info": test_sddc_manager_in_check_mode,
+    "sddc_identity_source": test_sddc_manager_in_check_mode,
+    "sddc_oidc_info": test_sddc_manager_in_check_mode,
+    "sddc_sync_token": test_sddc_manager_in_check_mode,
 }
 
 

@@ -13,8 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, Fault, PocketId
-from system.playbook import NAMESPACE, Json, Modules, Playbooks, Run, pocket_id_connection, pocket_id_settings
+from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, Fault, PocketId, SddcManager
+from system import sddc_examples
+from system.playbook import (
+    NAMESPACE,
+    Json,
+    Modules,
+    Playbooks,
+    Run,
+    pocket_id_connection,
+    pocket_id_settings,
+    sddc_connection,
+)
 
 MUFFIN = {"username": "muffin", "given_name": "Muffin"}
 LOUD = ("-vvvv", "--diff")
@@ -226,6 +236,46 @@ def test_pocket_id_tells_no_secret(watched: Watched, appliance: Appliance, pocke
     commands = b"\n".join(processes.seen)
     assert not [secret for secret in secrets if secret.encode() in commands]
     assert appliance.login("muffin").allowed
+
+
+def test_sddc_manager_tells_no_secret(watched: Watched, sddc: SddcManager) -> None:
+    """Neither a login, nor what is written to a provider, nor the sync token, also where the list tells it."""
+    connection = sddc_connection(sddc)
+    okta = {**connection, **sddc_examples.federated_task(*sddc_examples.OKTA)}
+    secret, password = "the-secret-of-the-client", "the-password-of-the-reader"
+    okta["oidc"] = {**okta["oidc"], "client_secret": secret}
+    source = {**connection, **sddc_examples.SOURCE_TASK}
+    source["ldap"] = {**source["ldap"], "password": password}
+    sddc.switches.tells_token = True
+    sddc.switches.faults = [Fault(match="GET /v1/identity-providers$", kind="expire_token", after=2)]
+    keyed = {**connection, "username": None, "password": None, "api_key": sddc.api_key}
+    tasks: list[Json] = [
+        {f"{NAMESPACE}.sddc_identity_provider": okta, "register": "seen"},
+        {f"{NAMESPACE}.sddc_identity_source": source, "register": "seen"},
+        {f"{NAMESPACE}.sddc_sync_token": connection, "no_log": True, "register": "sync"},
+        {f"{NAMESPACE}.sddc_sync_token": {**keyed, "current_token": "{{ sync.token }}"}, "no_log": True},
+        {f"{NAMESPACE}.sddc_identity_provider": {**okta, "update_secret": "always"}, "register": "seen"},
+        {f"{NAMESPACE}.sddc_identity_precheck_info": {**keyed, "source": "OKTA"}, "register": "seen"},
+        {f"{NAMESPACE}.sddc_oidc_info": keyed, "register": "seen"},
+        {f"{NAMESPACE}.sddc_identity_provider_info": connection, "register": "seen"},
+        {"ansible.builtin.set_fact": {"kept": "{{ seen }}", "cacheable": True}},
+        {"ansible.builtin.debug": {"var": "seen"}},
+    ]
+    for task in tasks:
+        task.setdefault("name", "a task")
+    with process_list() as processes:
+        watched.tasks(*tasks).went_well()
+        for refused in ("createToken", "addExternalIdentityProvider", "getIdentityProviders"):
+            sddc.switches.refuse = {refused: 500}
+            watched.tasks({"name": "refused", f"{NAMESPACE}.sddc_identity_provider": {**okta, "name": "new"}})
+        sddc.switches.refuse = {}
+        sddc.switches.canned = {"generateSyncClientToken": '{"token": "a-token-of-a-spoilt-answer"}'}
+        watched.tasks({"name": "spoilt", f"{NAMESPACE}.sddc_sync_token": connection})
+    secrets = [*sddc.all_secrets(), secret, password, "a-token-of-a-spoilt-answer"]
+    assert len(sddc.all_secrets()) > 12
+    assert watched.leaks(*secrets) == []
+    commands = b"\n".join(processes.seen)
+    assert not [each for each in secrets if each.encode() in commands]
 
 
 def test_ssh_is_opened_without_telling_a_secret(watched: Watched, appliance: Appliance) -> None:

@@ -31,6 +31,7 @@ REQUIRED = {
 ALLOWED = REQUIRED | {
     "changelogs/config.yaml",
     "changelogs/fragments",
+    "docs",
     "extensions/eda",
     "meta/extensions.yml",
     "plugins/action",
