@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 DEFAULT_STATE = Path(".cache/appliance")
 POCKET_ID = "pocket-id"
+SDDC_MANAGER = "sddc-manager"
 DEFAULT_SSHD = Path(".cache/sshd")
 
 
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="simulator", description=__doc__)
     commands = parser.add_subparsers(required=True)
 
-    start = commands.add_parser("start", parents=[common], help="start an appliance, and a Pocket ID")
+    start = commands.add_parser("start", parents=[common], help="start an appliance, a Pocket ID and an SDDC Manager")
     start.set_defaults(command=_start)
     start.add_argument("--detach", action="store_true", help="come back while it goes on running")
     start.add_argument("--no-ssh", action="store_true", help="HTTPS only")
@@ -108,6 +109,7 @@ def _start(options: argparse.Namespace) -> int:
 
     from .appliance import Appliance
     from .pocket_id import PocketId
+    from .sddc_manager import SddcManager
 
     ssh = None if options.no_ssh else options.sshd
     stop = threading.Event()
@@ -117,10 +119,14 @@ def _start(options: argparse.Namespace) -> int:
         appliance = Appliance(state_dir, switches, ssh, sshd_root=options.sshd_root)
         provider = switches.providers[0] if switches.providers else None
         domain = provider.domains[0] if provider and provider.domains else None
-        # The appliance ends last: who stops both waits for it.
-        with appliance, PocketId(state_dir / POCKET_ID) as pocket_id:
+        # The appliance ends last: who stops all of them waits for it.
+        with (
+            appliance,
+            PocketId(state_dir / POCKET_ID) as pocket_id,
+            SddcManager(state_dir / SDDC_MANAGER, mint=lambda: (appliance.mint(), appliance.scim_url)) as sddc_manager,
+        ):
             _fill(pocket_id)
-            about = (appliance.description(), pocket_id.description())
+            about = (appliance.description(), pocket_id.description(), sddc_manager.description())
             write_files(state_dir, *about, domain)
             print(words(state_dir, *about))
             print("Ctrl-C stops it.", flush=True)
@@ -188,7 +194,7 @@ def _start_detached(options: argparse.Namespace, state_dir: Path) -> int:
     while time.monotonic() < end and child.poll() is None:
         about = _running(state_dir)
         if about and written(state_dir):
-            print(words(state_dir, about, _pocket_id(state_dir)))
+            print(words(state_dir, about, _pocket_id(state_dir), _sddc_manager(state_dir)))
             print(f"It runs until: python -m simulator stop --state {options.state}")
             return 0
         time.sleep(0.05)
@@ -219,7 +225,7 @@ def _stop(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     state_dir = options.state.absolute()
     about = _required(state_dir)
-    print(words(state_dir, about, _pocket_id(state_dir)))
+    print(words(state_dir, about, _pocket_id(state_dir), _sddc_manager(state_dir)))
     return 0
 
 
@@ -300,10 +306,19 @@ def _running(state_dir: Path) -> dict[str, Any] | None:
 
 def _pocket_id(state_dir: Path) -> dict[str, Any]:
     """The description of the Pocket ID that runs beside the appliance."""
+    return _beside(state_dir, POCKET_ID, "Pocket ID")
+
+
+def _sddc_manager(state_dir: Path) -> dict[str, Any]:
+    """The description of the SDDC Manager that runs beside the appliance."""
+    return _beside(state_dir, SDDC_MANAGER, "SDDC Manager")
+
+
+def _beside(state_dir: Path, name: str, label: str) -> dict[str, Any]:
     try:
-        about: dict[str, Any] = json.loads((state_dir / POCKET_ID / "pocket-id.json").read_text())
+        about: dict[str, Any] = json.loads((state_dir / name / f"{name}.json").read_text())
     except (OSError, ValueError):
-        raise RefusalError(f"No Pocket ID runs in {state_dir}. Start both: make appliance") from None
+        raise RefusalError(f"No {label} runs in {state_dir}. Start them all: make appliance") from None
     return about
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files and the words that tell a person, and Ansible, how to reach the appliance and Pocket ID."""
+"""The files and the words that tell a person, and Ansible, how to reach the appliance, Pocket ID and SDDC Manager."""
 
 from __future__ import annotations
 
@@ -24,10 +24,13 @@ _USERS = [
 ]
 
 
-def write_files(state_dir: Path, about: dict[str, Any], pocket_id: dict[str, Any], domain: str | None) -> None:
+def write_files(
+    state_dir: Path, about: dict[str, Any], pocket_id: dict[str, Any], sddc_manager: dict[str, Any], domain: str | None
+) -> None:
     """JSON is YAML, and needs no library here."""
     _write(state_dir / _INVENTORY, inventory(about))
-    _write(state_dir / _VARIABLES, {**variables(about, domain), **pocket_id_variables(pocket_id)})
+    others = {**pocket_id_variables(pocket_id), **sddc_manager_variables(sddc_manager)}
+    _write(state_dir / _VARIABLES, {**variables(about, domain), **others})
 
 
 def written(state_dir: Path) -> bool:
@@ -96,7 +99,14 @@ def pocket_id_variables(pocket_id: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def words(state_dir: Path, about: dict[str, Any], pocket_id: dict[str, Any]) -> str:
+def sddc_manager_variables(sddc_manager: dict[str, Any]) -> dict[str, Any]:
+    """Names of the fragment C(sddc), behind sddc_manager_."""
+    names = {"hostname": "fqdn", "port": "https_port", "ca_path": "ca_file"}
+    names |= {name: name for name in ("username", "password")}
+    return {f"sddc_manager_{name}": sddc_manager[theirs] for name, theirs in names.items()}
+
+
+def words(state_dir: Path, about: dict[str, Any], pocket_id: dict[str, Any], sddc_manager: dict[str, Any]) -> str:
     shown = _shown(state_dir)
     simulator = "PYTHONPATH=tests python -m simulator"
     state = f" --state {shlex.quote(shown)}"
@@ -138,10 +148,18 @@ Pocket ID (with muffin and crumpet, and muffin in the group vcenter-admins)
   CA file     {pocket_id["ca_file"]}
   API key     {pocket_id["api_key"]}
 
+SDDC Manager (with the embedded identity provider alone)
+  URL         {sddc_manager["url"]}
+  CA file     {sddc_manager["ca_file"]}
+  user        {sddc_manager["username"]}
+  password    {sddc_manager["password"]}
+  API key     {sddc_manager["api_key"]}
+
 Files
   inventory   {shown}/inventory.yml (the appliance is the host `appliance`)
   variables   {shown}/vars.yml (federated_users_hostname, _port, _ca_path, _username, _password,
-              _domain, _log_host, _log_path; pocket_id_url, _api_key, _ca_path)
+              _domain, _log_host, _log_path; pocket_id_url, _api_key, _ca_path;
+              sddc_manager_hostname, _port, _ca_path, _username, _password)
   all of it   {shown}/appliance.json
 
 Sign in as somebody (the first time it is denied, and the log tells why)

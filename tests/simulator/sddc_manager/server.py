@@ -30,6 +30,7 @@ from .kept import External, Json, Kept
 from .switches import SddcSwitches
 
 HALF_A_YEAR = 262800
+Mint = Callable[[], tuple[str, str]]
 _LOGINS = ("POST /v1/tokens", "PATCH /v1/tokens/access-token/refresh", "DELETE /v1/tokens/refresh-token")
 
 
@@ -47,7 +48,12 @@ class SddcManager(Service[SddcSwitches]):
     name = "sddc-manager"
 
     def __init__(
-        self, state_dir: Path | str | None = None, switches: SddcSwitches | None = None, *, fqdn: str = "localhost"
+        self,
+        state_dir: Path | str | None = None,
+        switches: SddcSwitches | None = None,
+        *,
+        fqdn: str = "localhost",
+        mint: Mint | None = None,
     ) -> None:
         super().__init__(state_dir, switches or SddcSwitches(), fqdn)
         self.record = Record()
@@ -59,7 +65,7 @@ class SddcManager(Service[SddcSwitches]):
         self._access: set[str] = set()
         self.refresh_tokens: set[str] = set()
         self.sent: list[Sent] = []
-        self.mint: Callable[[], tuple[str, str]] | None = None
+        self.mint = self._first_mint = mint
         """Who mints: a broker that gives a token and its SCIM address, else nobody who knows the token."""
         app = Flask("sddc-manager")
         app.register_error_handler(SddcError, self._refuse)
@@ -77,7 +83,7 @@ class SddcManager(Service[SddcSwitches]):
             self._access.clear()
             self.refresh_tokens.clear()
             self.sent.clear()
-            self.mint = None
+            self.mint = self._first_mint
 
     def writes(self) -> list[Seen]:
         return [seen for seen in self.requests if seen.method != "GET" and not seen.path.startswith("/v1/tokens")]
