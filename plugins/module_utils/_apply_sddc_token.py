@@ -90,16 +90,21 @@ def _standing(wish: TokenWish) -> SyncToken | None:
 
 
 def _tried(http: HttpClient, token: str, life: Life, wish: TokenWish, *, curious: bool) -> Life:
-    """Asked is only the host that the task names, and only where the answer is of use."""
-    if wish.scim_url is None or life.revoked:
+    """Where the task names a host to ask, that decides, and not what the ends make probable.
+
+    It is asked only where the answer is of use.
+    """
+    if wish.scim_url is None:
         return life
+    ends = Life(life.expires_at)
+    revoked = Life(life.expires_at, revoked=True)
     client = ScimClient(http, wish.scim_url, token, SchemeChoice(wish.auth_scheme))
-    if not wish.force and life.serves(datetime.now(UTC), wish.renew_before):
-        return life if client.is_accepted() else Life(life.expires_at, revoked=True)
-    if curious and life.left(datetime.now(UTC)) != 0:
+    if not wish.force and ends.serves(datetime.now(UTC), wish.renew_before):
+        return ends if client.is_accepted() else revoked
+    if curious and ends.left(datetime.now(UTC)) != 0:
         # What is wrong besides does not hinder the minting.
         with suppress(IdentityBrokerError):
-            return life if client.is_accepted() else Life(life.expires_at, revoked=True)
+            return ends if client.is_accepted() else revoked
     return life
 
 

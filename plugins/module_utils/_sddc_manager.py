@@ -242,9 +242,22 @@ class SddcManagerClient:
 
     def _request(self, method: str, path: str, attempted: str, *, access: str | None = None, **what: Any) -> Answer:
         authorization = header_authorization("Authorization", f"Bearer {access}") if access else no_authorization
-        return self._http.request(
-            method, self._root + path, attempted=attempted, authorization=authorization, text_too=True, **what
-        )
+        try:
+            # A text that should be JSON is no answer to a question, and may be one to a write.
+            return self._http.request(
+                method,
+                self._root + path,
+                attempted=attempted,
+                authorization=authorization,
+                text_too=method != "GET",
+                **what,
+            )
+        except UnreadableAnswerError as error:
+            # What it says is left out: a spoilt list may hold a token that nobody knows to hide.
+            problem = f"the answer ({error.status}) is not JSON"
+            raise UnreadableAnswerError(
+                attempted, error.host, problem, ADVICE.not_itself, status=error.status
+            ) from None
 
     def _without_token(self, provider: Json) -> Json:
         """No documented example tells the token again, and the schema has a place for it."""

@@ -14,7 +14,7 @@ description:
     external identity provider. M(homelab.identity_broker.scim_users) takes RV(token) and RV(scim_url) as they are.
   - Minting revokes the token before. Without O(current_token) or O(token_file), each run mints.
   - A standing token is judged by its own end and by the one that SDDC Manager tells of the token that was minted last. Where these
-    differ, another one was minted since, and it serves no more. With O(scim_url), it is tried there, too.
+    differ, another one was minted since, and it serves no more. With O(scim_url), it is tried there instead.
   - Set C(no_log=true) on the task, since its result is the secret itself.
 author:
   - homelab.identity_broker maintainers (@homelab-identity-broker)
@@ -67,7 +67,8 @@ options:
     default: false
   scim_url:
     description:
-      - Where the standing token is tried. Tokens go only to hosts that a task names, and that is vCenter rather than SDDC Manager.
+      - Where the standing token is tried, and then its answer decides whether it serves. Tokens go only to hosts that a task names,
+        and that is vCenter rather than SDDC Manager.
     type: str
   auth_scheme:
     description: The word before the token when the standing one is tried; see M(homelab.identity_broker.scim_user).

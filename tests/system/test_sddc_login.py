@@ -125,9 +125,19 @@ def test_another_server(managing: Modules, sddc: SddcManager) -> None:
     message = managing.failed(INFO, port=appliance.https_port, ca_path=str(appliance.ca_file))
     assert "no SDDC Manager here" in message
     sddc.switches.faults = [Fault(match="POST /v1/tokens", kind="html")]
-    assert "unknown shape" in (told := managing.failed(INFO)) or "not JSON" in told
+    assert "a proxy or a login page" in managing.failed(INFO)
     sddc.switches.faults = [Fault(match="GET /v1/identity-providers", kind="wrong_json", times=9)]
     assert "no list of elements" in managing.failed(INFO)
+
+
+def test_a_spoilt_list_is_read_again_and_never_shown(managing: Modules, sddc: SddcManager) -> None:
+    """It may hold a sync token."""
+    sddc.switches.faults = [Fault(match="GET /v1/identity-providers$", kind="truncated")]
+    assert len(managing.well(INFO)["providers"]) == 1
+    sddc.switches.canned = {table.LIST.name: '{"token": "a-token-that-nobody-knows"'}
+    message = managing.failed(INFO)
+    assert "is not JSON" in message
+    assert "a-token-that-nobody-knows" not in message
 
 
 # What each operation may be refused with, and the task that asks for it

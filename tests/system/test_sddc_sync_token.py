@@ -147,6 +147,12 @@ def test_tried_where_the_task_says(managing: Modules, okta: SddcManager, applian
     asked = {"ca_path": str(bundle), "scim_url": appliance.scim_url}
     token = managing.well(MODULE, ttl=60)["token"]
     assert managing.well(MODULE, current_token=token, **asked)["changed"] is False
+    # Whatever SDDC Manager tells of its end.
+    (external,) = okta.kept.external.values()
+    assert external.expires is not None
+    external.expires += 86400
+    assert managing.well(MODULE, check=True, current_token=token)["changed"] is True
+    assert managing.well(MODULE, current_token=token, **asked)["changed"] is False
     # Somebody mints where SDDC Manager does not see it.
     appliance.mint()
     dry = managing.well(MODULE, check=True, current_token=token, **asked)

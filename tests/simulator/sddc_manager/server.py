@@ -59,7 +59,7 @@ class SddcManager(Service[SddcSwitches]):
         self.record = Record()
         self.kept = Kept()
         self.username = "administrator@vsphere.local"
-        self.password, self.api_key, self.id_token = (secrets.token_urlsafe(18) for _ in range(3))
+        self.password, self.api_key, self.id_token = (secrets.token_urlsafe(18) for _number in range(3))
         for secret in (self.password, self.api_key, self.id_token):
             self.record.remember_secret(secret)
         self._access: set[str] = set()
