@@ -18,7 +18,7 @@ from ._scim import SchemeChoice, ScimClient
 from ._sddc_answers import moment_text
 from ._sddc_choice import syncing_provider
 from ._sddc_manager import SddcManagerClient
-from ._sddc_sync import Life, life_of, told_address, told_end, ttl_doubt
+from ._sddc_sync import Life, life_of, revocation_doubt, told_address, told_end, ttl_doubt
 from ._token_file import check_token_file, read_token_file, write_token_file
 
 
@@ -75,6 +75,8 @@ def ensure_token(http: HttpClient, manager: SddcManagerClient, wish: TokenWish, 
     )
     if kept is not None and not wish.force and life.serves(now, wish.renew_before):
         outcome.changed, outcome.token = False, kept.token
+        if wish.scim_url is None and (doubt := revocation_doubt(life, provider)):
+            outcome.warnings.append(doubt)
         return outcome
     if wish.token_file:
         check_token_file(wish.token_file)
@@ -90,7 +92,7 @@ def _standing(wish: TokenWish) -> SyncToken | None:
 
 
 def _tried(http: HttpClient, token: str, life: Life, wish: TokenWish, *, curious: bool) -> Life:
-    """Where the task names a host to ask, that decides, and not what the ends make probable.
+    """Where the task names a host to ask, that decides.
 
     It is asked only where the answer is of use.
     """

@@ -54,13 +54,24 @@ def told_address(provider: Mapping[str, Any]) -> str | None:
 def life_of(token: str | None, provider: Mapping[str, Any]) -> Life:
     """The life of a token; without one, of the token that was minted last.
 
-    Each minting revokes the token before. So one whose own end is another than the told one is not the last.
+    Its own end goes before the told one, of which not even the unit of its making is documented.
+    """
+    own = token_expiry(token) if token else None
+    return Life(own or told_end(provider))
+
+
+def revocation_doubt(life: Life, provider: Mapping[str, Any]) -> str | None:
+    """A warning where another token than the kept one seems to have been minted last, which would have revoked it.
+
+    It is kept all the same: minting on a guess would revoke a token that serves.
     """
     told = told_end(provider)
-    own = token_expiry(token) if token else None
-    if own is not None and told is not None and abs(own - told) > TOLERANCE:
-        return Life(own, revoked=True)
-    return Life(own or told)
+    if life.expires_at is None or told is None or abs(life.expires_at - told) <= TOLERANCE:
+        return None
+    return (
+        f"The kept token ends at {moment_text(life.expires_at)}, and SDDC Manager tells {moment_text(told)} of the one that was "
+        "minted last, which may have revoked it. Give scim_url, so that it is tried, or set force: true."
+    )
 
 
 def ttl_doubt(ttl: int | None, expires_at: datetime | None, now: datetime) -> str | None:

@@ -13,8 +13,8 @@ description:
   - Makes sure that there is a sync token, the credential with which users are pushed over SCIM to the broker behind SDDC Manager's
     external identity provider. M(homelab.identity_broker.scim_users) takes RV(token) and RV(scim_url) as they are.
   - Minting revokes the token before. Without O(current_token) or O(token_file), each run mints.
-  - A standing token is judged by its own end and by the one that SDDC Manager tells of the token that was minted last. Where these
-    differ, another one was minted since, and it serves no more. With O(scim_url), it is tried there instead.
+  - A standing token is judged by its end. Where SDDC Manager tells another end of the token that was minted last, it may have been
+    revoked since, and a warning says so. With O(scim_url) it is tried there, and minted anew where it is refused.
   - Set C(no_log=true) on the task, since its result is the secret itself.
 author:
   - homelab.identity_broker maintainers (@homelab-identity-broker)
