@@ -1,0 +1,240 @@
+#!/usr/bin/python
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: broker_oauth2_client
+short_description: Keep an OAuth 2.0 client of the Identity Broker
+version_added: 0.2.0
+description:
+  - Creates, changes or deletes an OAuth 2.0 client of the broker, with which programs and services sign in to its API.
+  - What the task does not name is left as it is; a list that it names replaces the one that stands, and an empty one removes it.
+  - After writing, the client is read back. The broker never tells a secret again.
+author:
+  - homelab.identity_broker maintainers (@homelab-identity-broker)
+extends_documentation_fragment:
+  - homelab.identity_broker.attributes
+  - homelab.identity_broker.vcenter
+  - homelab.identity_broker.workspace_one
+  - homelab.identity_broker.broker
+attributes:
+  action_group:
+    description: Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.workspace_one) in C(module_defaults).
+    support: full
+    membership:
+      - homelab.identity_broker.vcenter
+      - homelab.identity_broker.workspace_one
+  idempotent:
+    support: partial
+    details:
+      - Not with O(update_secret=always).
+options:
+  client_id:
+    description:
+      - The client id, of letters, digits, and C(- _ . @), at most 256. The client is found by it.
+    type: str
+    required: true
+  secret:
+    description:
+      - The secret of a new client. If not set, the broker makes one up, which is returned once as RV(secret).
+    type: str
+  update_secret:
+    description:
+      - V(on_create) gives O(secret) to a new client only. V(always) gives it to one that stands too, in each run, by a rotation
+        that ends at once, so that the former secret serves no more.
+    type: str
+    default: on_create
+    choices: [always, on_create]
+  grant_types:
+    description: What the client may do to get a token. A new client needs them.
+    type: list
+    elements: str
+    choices: [password, client_credentials, refresh_token, authorization_code, token, id_token]
+  scope:
+    description: The scopes, such as V(admin), V(user), V(openid), V(profile) and V(email). A new client needs them.
+    type: list
+    elements: str
+  redirect_uris:
+    description: The addresses that codes and tokens may go to; needed with the grant type V(authorization_code).
+    type: list
+    elements: str
+  post_logout_redirect_uris:
+    description: The addresses that a browser may go to after the logout.
+    type: list
+    elements: str
+  rule_set_names:
+    description:
+      - Which APIs the client may call. V(TENANT_ADMIN) all of them, V(READ_ONLY_TENANT_ADMIN) those that change nothing,
+        V(IDP_AND_DIRECTORY_ADMIN) those of identity providers and directories.
+    type: list
+    elements: str
+    choices: [TENANT_ADMIN, IDP_AND_DIRECTORY_ADMIN, READ_ONLY_TENANT_ADMIN]
+  revoke_token_on_rule_set_removal:
+    description: Whether tokens of the client end when a rule set is taken from it.
+    type: bool
+    default: true
+  access_token_ttl:
+    description: How long access tokens live, in minutes.
+    type: int
+  refresh_token_ttl:
+    description: How long refresh tokens live, in minutes; V(0) removes it. Only with the grant type V(refresh_token).
+    type: int
+  refresh_token_idle_ttl:
+    description: How long refresh tokens live unused, in minutes; V(0) removes it. Only with the grant type V(refresh_token).
+    type: int
+  secret_rotation:
+    description:
+      - V(started) gives a client that stands O(secondary_secret) beside its secret, so that both serve. It is unchanged while a
+        rotation is in progress.
+      - V(finished) ends a rotation that is in progress, so that only the second secret serves.
+    type: str
+    choices: [started, finished]
+  secondary_secret:
+    description: The second secret; needed with O(secret_rotation=started).
+    type: str
+  primary_secret_auto_retire_duration:
+    description:
+      - After how many minutes a rotation ends by itself, at most 10080 (7 days). The broker's default is a day.
+    type: int
+  state:
+    description: Whether the client is to be there.
+    type: str
+    default: present
+    choices: [present, absent]
+seealso:
+  - module: homelab.identity_broker.broker_oauth2_client_info
+"""
+
+EXAMPLES = r"""
+- name: Have a client that may keep identity providers and directories
+  homelab.identity_broker.broker_oauth2_client:
+    platform: workspace_one
+    base_url: https://acme.workspaceoneaccess.com
+    api_client_id: api-bootstrap-client
+    api_client_secret: "{{ vault_workspace_one_bootstrap_secret }}"
+    client_id: directory-automation
+    secret: "{{ vault_client_secret }}"
+    grant_types: [client_credentials]
+    scope: [admin]
+    access_token_ttl: 60
+    rule_set_names: [IDP_AND_DIRECTORY_ADMIN]
+
+- name: Give it another secret, beside which the former serves for a day
+  homelab.identity_broker.broker_oauth2_client:
+    platform: workspace_one
+    base_url: https://acme.workspaceoneaccess.com
+    api_client_id: api-bootstrap-client
+    api_client_secret: "{{ vault_workspace_one_bootstrap_secret }}"
+    client_id: directory-automation
+    secret_rotation: started
+    secondary_secret: "{{ vault_next_client_secret }}"
+    primary_secret_auto_retire_duration: 1440
+
+- name: End the former secret once everybody has the new one
+  homelab.identity_broker.broker_oauth2_client:
+    platform: workspace_one
+    base_url: https://acme.workspaceoneaccess.com
+    api_client_id: api-bootstrap-client
+    api_client_secret: "{{ vault_workspace_one_bootstrap_secret }}"
+    client_id: directory-automation
+    secret_rotation: finished
+
+- name: Have no such client
+  homelab.identity_broker.broker_oauth2_client:
+    platform: workspace_one
+    base_url: https://acme.workspaceoneaccess.com
+    api_client_id: api-bootstrap-client
+    api_client_secret: "{{ vault_workspace_one_bootstrap_secret }}"
+    client_id: directory-automation
+    state: absent
+"""
+
+RETURN = r"""
+client:
+  description: The client as the broker has it, without secrets; null where there is none.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: The broker's own id; null in check mode for one to be created.
+      type: str
+      sample: d24afa39-05a1-433f-8aa9-ad41c9a3d394
+    client_id:
+      description: The client id.
+      type: str
+      sample: automation
+    grant_types:
+      description: The grant types.
+      type: list
+      elements: str
+      sample: [client_credentials]
+    scope:
+      description: The scopes.
+      type: list
+      elements: str
+      sample: [admin]
+    redirect_uris:
+      description: The addresses that codes and tokens may go to.
+      type: list
+      elements: str
+      sample: []
+    post_logout_redirect_uris:
+      description: The addresses that a browser may go to after the logout.
+      type: list
+      elements: str
+      sample: []
+    rule_set_names:
+      description: The rule sets.
+      type: list
+      elements: str
+      sample: [IDP_AND_DIRECTORY_ADMIN]
+    access_token_ttl:
+      description: How long access tokens live, in minutes.
+      type: int
+      sample: 10080
+    refresh_token_ttl:
+      description: How long refresh tokens live, in minutes.
+      type: int
+      sample: 525600
+    refresh_token_idle_ttl:
+      description: How long refresh tokens live unused, in minutes.
+      type: int
+      sample: 525600
+    rotate_secret:
+      description: Whether a rotation of the secret is in progress, in which both serve.
+      type: bool
+      sample: false
+    primary_secret_auto_retires_at:
+      description: When the former secret ends by itself, as the broker tells it.
+      type: int
+      sample: null
+secret:
+  description: The secret that the broker made up for a new client to which none was given; else null. Set C(no_log) on the task.
+  returned: success
+  type: str
+  sample: null
+operation:
+  description: What was done, or would be in check mode; V(create), V(update), V(delete) or V(none).
+  returned: success
+  type: str
+  sample: create
+rotation:
+  description: What was done to the secret, or would be in check mode; V(start), V(retire), V(replace) or V(none).
+  returned: success
+  type: str
+  sample: none
+unverified:
+  description: The fields that were written, and that the broker does not tell.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+requests:
+  description: How many requests of each kind were sent.
+  returned: success
+  type: dict
+  sample: {get: 3, post: 2, put: 0, patch: 0, delete: 0}
+"""
