@@ -13,8 +13,9 @@ options:
     description:
       - A sync token to use, as vCenter's wizard or M(homelab.identity_broker.sync_token) gives it.
       - Together with O(scim_url), vCenter's own API is never contacted, and no option for it is needed.
-      - Without it, O(token_file) is used; without that, users are read with the tenant's admin token, which stays in the
-        process's memory, and a sync token is minted only when there is something to write.
+      - Without it, O(token_file) is used; without that, users are read with the tenant's admin token, in Workspace ONE with the
+        access token of C(api_client_id). That stays in the process's memory, and a sync token is minted only when there is
+        something to write.
     type: str
   scim_url:
     description:
@@ -29,7 +30,8 @@ options:
   auth_scheme:
     description:
       - The word before the token in the C(Authorization) header.
-      - V(auto) tries C(HZN), then C(Bearer) if the first read is refused, and stays with what worked.
+      - V(auto) tries C(HZN), then C(Bearer) if the first read is refused, and stays with what worked. With
+        C(platform=workspace_one) it is C(Bearer).
     type: str
     default: auto
     choices: [auto, hzn, bearer]
@@ -47,5 +49,6 @@ options:
   provider_id:
     description:
       - The broker's id of the identity provider; needed only where the broker has several.
+      - In Workspace ONE, it is the id of the directory.
     type: str
 """

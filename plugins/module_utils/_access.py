@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ._broker_answers import Provider, SyncToken, token_expiry
 from ._errors import (
@@ -29,7 +29,7 @@ from ._http import HttpClient
 from ._scim import SchemeChoice, ScimClient, trusted_scim_url
 from ._token_file import check_token_file, read_token_file, write_token_file
 from ._users import User, returned_domain, users_from_scim
-from ._vcenter import VcenterClient, chosen_provider
+from ._vcenter import chosen_provider
 
 REFUSED = (UnauthenticatedError, ForbiddenError, NotFoundError)
 MOST_MINTINGS = 2
@@ -37,6 +37,36 @@ ENDING_SOON = timedelta(seconds=30)
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class TokenHome(Protocol):
+    """What reads with an administrator's token, and mints sync tokens: vCenter, or the broker's own API."""
+
+    hostname: str
+    nouns: tuple[str, str]
+    """What there is a sync token for: one, and several."""
+    make_one: str
+    """The way out where there is none."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has been contacted."""
+
+    @property
+    def scim_url(self) -> str:
+        """Where SCIM is when the broker does not say."""
+
+    def log_in(self) -> None:
+        """Sign in now, so that refused credentials are told apart from a refused call."""
+
+    def read_token(self) -> str:
+        """The administrator's token."""
+
+    def providers(self) -> list[Provider]:
+        """All that there is a sync token for."""
+
+    def mint_sync_token(self, provider_id: str, *, in_check_mode: bool = False) -> SyncToken:
+        """Make a new sync token. The one before is revoked by it."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +110,14 @@ class ScimAccess:
     def __init__(
         self,
         http: HttpClient,
-        vcenter: VcenterClient | None,
+        home: TokenHome | None,
         options: AccessOptions,
         *,
         changes_state: bool,
         check_mode: bool,
     ) -> None:
         self._http = http
-        self._vcenter = vcenter
+        self._home = home
         self._options = options
         self._changes_state = changes_state
         self._check_mode = check_mode
@@ -99,9 +129,9 @@ class ScimAccess:
         self._ended: IdentityBrokerError | None = None
         self.mintings = 0
         self.warnings: list[str] = []
-        if options.token and not options.scim_url and vcenter is None:
+        if options.token and not options.scim_url and home is None:
             raise InputError("scim_url", "is needed with token where no hostname is given", "Give either.")
-        if vcenter is None and not options.token and not options.token_file:
+        if home is None and not options.token and not options.token_file:
             raise InputError("hostname", "is not given", "Give hostname, username and password, or token and scim_url.")
 
     @property
@@ -125,16 +155,16 @@ class ScimAccess:
             try:
                 return self._read_with(kept.token, kept.scim_url, writes=True)
             except UnauthenticatedError as error:
-                if self._vcenter is None:
+                if self._home is None:
                     raise _with_way_out(
                         error,
                         "The kept token is no longer accepted. Give hostname, username and "
                         "password, so that a new one can be minted.",
                     ) from None
-        vcenter = self._needed_vcenter()
-        vcenter.log_in()
+        home = self._needed_home()
+        home.log_in()
         try:
-            return self._read_with(vcenter.read_token(), None, writes=False)
+            return self._read_with(home.read_token(), None, writes=False)
         except REFUSED as error:
             self._refuse_to_mint_for_reading(error)
         minted = self._mint()
@@ -176,9 +206,9 @@ class ScimAccess:
 
     def provider_domains(self, documents: Sequence[Mapping[str, Any]] = (), *, needed: bool = False) -> tuple[str, ...]:
         """The provider's domains; empty where nobody needs them and vCenter was not contacted anyway."""
-        if self._vcenter is None:
+        if self._home is None:
             return ()
-        if not (needed or self._vcenter.is_open or any(returned_domain(document) is None for document in documents)):
+        if not (needed or self._home.is_open or any(returned_domain(document) is None for document in documents)):
             return ()
         return self._provider().domains
 
@@ -218,11 +248,11 @@ class ScimAccess:
             return None
         kept = read_token_file(self._options.token_file)
         if kept is None:
-            if self._vcenter is None:
+            if self._home is None:
                 raise InputError("token_file", "holds no token, and no hostname is given", "Give hostname too.")
             return None
         expiry = token_expiry(kept.token)
-        if expiry is not None and expiry <= datetime.now(UTC) + ENDING_SOON and self._vcenter is not None:
+        if expiry is not None and expiry <= datetime.now(UTC) + ENDING_SOON and self._home is not None:
             return None
         return kept
 
@@ -234,13 +264,13 @@ class ScimAccess:
                 "is false, and no other token may write",
                 "Give token (with scim_url) or token_file, or allow minting, which revokes the token before.",
             )
-        vcenter = self._needed_vcenter()
+        home = self._needed_home()
         if options.token_file:
             check_token_file(options.token_file)
         provider = self._provider()
-        minted = vcenter.mint_sync_token(provider.id, in_check_mode=options.check_mode_mint)
+        minted = home.mint_sync_token(provider.id, in_check_mode=options.check_mode_mint)
         self.mintings += 1
-        url = options.scim_url or (trusted_scim_url(minted.scim_url, vcenter.hostname) if minted.scim_url else None)
+        url = options.scim_url or (trusted_scim_url(minted.scim_url, home.hostname) if minted.scim_url else None)
         kept = SyncToken(minted.token, url)
         self.warnings.append(
             f"A new sync token was minted for the provider {provider.name or provider.id}, and the one before is "
@@ -251,16 +281,18 @@ class ScimAccess:
         return kept
 
     def _provider(self) -> Provider:
-        vcenter = self._needed_vcenter()
+        home = self._needed_home()
         if self._providers is None:
-            self._providers = vcenter.providers()
-        return chosen_provider(self._providers, self._options.provider_id, None, vcenter.hostname)
+            self._providers = home.providers()
+        return chosen_provider(
+            self._providers, self._options.provider_id, None, home.hostname, nouns=home.nouns, way_out=home.make_one
+        )
 
     def _read_with(self, token: str, scim_url: str | None, *, writes: bool) -> list[dict[str, Any]]:
         return self._use(token, scim_url, writes=writes).users()
 
     def _use(self, token: str, scim_url: str | None, *, writes: bool) -> ScimClient:
-        url = self._options.scim_url or scim_url or self._needed_vcenter().scim_url
+        url = self._options.scim_url or scim_url or self._needed_home().scim_url
         if not url.startswith("https://"):
             raise InputError("scim_url", f"{url!r} is not https", "Tokens go to https only.")
         if not token.isascii() or not token.isprintable() or " " in token:
@@ -273,10 +305,14 @@ class ScimAccess:
         self._client_writes = writes
         return self._client
 
-    def _needed_vcenter(self) -> VcenterClient:
-        if self._vcenter is None:
-            raise InputError("hostname", "is needed for this", "Give hostname, username and password of vCenter.")
-        return self._vcenter
+    def _needed_home(self) -> TokenHome:
+        if self._home is None:
+            raise InputError(
+                "hostname",
+                "is needed for this",
+                "Give hostname, username and password of vCenter, or base_url of Workspace ONE.",
+            )
+        return self._home
 
 
 def read_users(access: ScimAccess, *, domain_needed: bool) -> tuple[list[dict[str, Any]], list[User], tuple[str, ...]]:

@@ -34,10 +34,11 @@ class Provider:
 
 @dataclass(frozen=True)
 class SyncToken:
-    """What minting answers. C(scim_url) is None where the broker names none."""
+    """What minting answers. C(scim_url) is None where the broker names none, C(expires_at) where it tells no end."""
 
     token: str
     scim_url: str | None
+    expires_at: datetime | None = None
 
 
 def read_providers(document: Any, tenant: str) -> list[Provider]:

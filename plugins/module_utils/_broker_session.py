@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
-from ._access import AccessOptions, ScimAccess
+from ._access import AccessOptions, ScimAccess, TokenHome
 from ._apply import Work
 from ._errors import InputError
 from ._http import VCENTER_ADVICE
+from ._identity_services import DirectoryTokens, IdentityServicesClient
 from ._journal import DEFAULT as JOURNAL
 from ._journal import Journal
 from ._module import Session, Spec
@@ -23,6 +25,8 @@ from ._provision import Provisioned
 from ._summary import group_summary, interruption, permission_summary, summary
 from ._users import USERNAME_FORMATS, WIRE_FORMS
 from ._vcenter import VcenterClient
+from ._workspace_one import ADVICE as WORKSPACE_ONE_ADVICE
+from ._workspace_one import WorkspaceOneClient
 
 MOST_THREADS = 64
 
@@ -39,6 +43,26 @@ def vcenter_spec() -> Spec:
         "timeout": {"type": "float", "default": 30.0},
         "tenant": {"type": "str", "default": "customer"},
     }
+
+
+def workspace_one_spec() -> Spec:
+    """The options of the C(workspace_one) fragment."""
+    return {
+        "platform": {"type": "str", "default": "vcenter", "choices": ["vcenter", "workspace_one"]},
+        "base_url": {"type": "str", "fallback": (env_fallback, ["WORKSPACE_ONE_URL"])},
+        "api_client_id": {"type": "str", "fallback": (env_fallback, ["WORKSPACE_ONE_CLIENT_ID"])},
+        "api_client_secret": {
+            "type": "str",
+            "no_log": True,
+            "fallback": (env_fallback, ["WORKSPACE_ONE_CLIENT_SECRET"]),
+        },
+    }
+
+
+def broker_spec() -> Spec:
+    """The options of the C(vcenter), C(workspace_one) and C(broker) fragments."""
+    media_type = {"type": "str", "default": "auto", "choices": ["auto", "vendor", "json"]}
+    return {**vcenter_spec(), **workspace_one_spec(), "media_type": media_type}
 
 
 def prefixed_vcenter_spec() -> Spec:
@@ -104,22 +128,48 @@ class BrokerSession(Session):
         concurrency = 1 if options.get("concurrency") is None else options["concurrency"]
         if not 1 <= concurrency <= MOST_THREADS:
             raise InputError("concurrency", f"{concurrency} is not between 1 and {MOST_THREADS}", "The default is 8.")
-        super().__init__(module, stack, concurrency=concurrency, advice=VCENTER_ADVICE)
+        self.is_workspace_one = options.get("platform") == "workspace_one"
+        advice = WORKSPACE_ONE_ADVICE if self.is_workspace_one else VCENTER_ADVICE
+        super().__init__(module, stack, concurrency=concurrency, advice=advice)
         self._vcenter: VcenterClient | None = None
         self._may_log_in = False
-        if options["hostname"] and not (options.get("token") and options.get("scim_url")):
-            prefix = "vcenter_" if "vcenter_username" in options else ""
-            login = {name: options[f"{prefix}{name}"] or "" for name in ("username", "password")}
-            for name, variable in (("username", "VMWARE_USER"), ("password", "VMWARE_PASSWORD")):
-                if not login[name] and not options.get("token_file") and not options.get("token"):
-                    raise InputError(f"{prefix}{name}", "is not given", f"Give it, or set {variable}.")
-            self._may_log_in = all(login.values())
-            self._vcenter = stack.enter_context(
-                VcenterClient(
-                    self.http, hostname=options["hostname"], port=options["port"], tenant=options["tenant"], **login
-                )
-            )
+        self._services: IdentityServicesClient | None = None
+        needs_none = bool(options.get("token") and options.get("scim_url"))
+        has_token = bool(options.get("token_file") or options.get("token"))
+        if self.is_workspace_one and not needs_none:
+            self._services = self._workspace_one(needed=not has_token)
+        elif options["hostname"] and not needs_none:
+            self._vcenter = self._named_vcenter(stack, needed=not has_token)
         self._access: ScimAccess | None = None
+
+    def _named_vcenter(self, stack: ExitStack, *, needed: bool) -> VcenterClient:
+        options = self._module.params
+        prefix = "vcenter_" if "vcenter_username" in options else ""
+        login = {name: options[f"{prefix}{name}"] or "" for name in ("username", "password")}
+        for name, variable in (("username", "VMWARE_USER"), ("password", "VMWARE_PASSWORD")):
+            if not login[name] and needed:
+                raise InputError(f"{prefix}{name}", "is not given", f"Give it, or set {variable}.")
+        self._may_log_in = all(login.values())
+        return stack.enter_context(
+            VcenterClient(
+                self.http, hostname=options["hostname"], port=options["port"], tenant=options["tenant"], **login
+            )
+        )
+
+    def _workspace_one(self, *, needed: bool) -> IdentityServicesClient | None:
+        options = self._module.params
+        variables = {
+            "base_url": "WORKSPACE_ONE_URL",
+            "api_client_id": "WORKSPACE_ONE_CLIENT_ID",
+            "api_client_secret": "WORKSPACE_ONE_CLIENT_SECRET",
+        }
+        missing = [name for name in variables if not options[name]]
+        if missing and needed:
+            raise InputError(missing[0], "is not given", f"Give it, or set {variables[missing[0]]}.")
+        if missing:
+            return None
+        home = WorkspaceOneClient(self.http, *(options[name] for name in variables))
+        return IdentityServicesClient(self.http, home, options.get("media_type", "auto"))
 
     @property
     def vcenter(self) -> VcenterClient:
@@ -134,10 +184,31 @@ class BrokerSession(Session):
         return self._vcenter if self._may_log_in else None
 
     @property
+    def services(self) -> IdentityServicesClient:
+        """The broker's own API, wherever it is. Raises InputError where no home of a broker was named."""
+        if self._services is None:
+            self._services = IdentityServicesClient(
+                self.http, self.vcenter, self._module.params.get("media_type", "auto")
+            )
+        return self._services
+
+    @property
+    def tokens(self) -> TokenHome | None:
+        """What mints sync tokens; None where the task names nothing that does."""
+        if self._vcenter is None and self._services is not None:
+            return DirectoryTokens(self._services)
+        return self._vcenter
+
+    @property
     def broker_hosts(self) -> set[str]:
         """The names under which the task reaches the broker."""
         options = self._module.params
-        return {host for host in (options["hostname"], urlsplit(options["scim_url"] or "").hostname) if host}
+        urls = (options["scim_url"], options.get("base_url") if self.is_workspace_one else None)
+        hosts = (
+            None if self.is_workspace_one else options["hostname"],
+            *(urlsplit(url or "").hostname for url in urls),
+        )
+        return {host for host in hosts if host}
 
     def scim_access(self, *, changes_state: bool) -> ScimAccess:
         """SCIM by the token law."""
@@ -145,8 +216,11 @@ class BrokerSession(Session):
         options = AccessOptions(**{name: self._module.params[name] for name in names})
         if options.token:
             self.http.hide(options.token)
+        if self.is_workspace_one and options.auth_scheme == "auto":
+            # Documented as the one scheme there.
+            options = replace(options, auth_scheme="bearer")
         self._access = ScimAccess(
-            self.http, self._vcenter, options, changes_state=changes_state, check_mode=self._module.check_mode
+            self.http, self.tokens, options, changes_state=changes_state, check_mode=self._module.check_mode
         )
         return self._access
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from ._errors import (
     AnswerError,
@@ -91,6 +91,11 @@ class Advice:
     )
     address: str = "hostname"
     """The option that names the host."""
+    not_the_name: str = (
+        "Use the appliance's fully qualified domain name (its primary network identifier) as hostname, not an address, an "
+        "alias or localhost."
+    )
+    """Where it answers HTTP 444."""
     reach: str = "Check hostname and port."
     statuses: Mapping[int, str] = field(default_factory=dict)
     """The way out of an HTTP status."""
@@ -185,6 +190,7 @@ class HttpClient:
         authorization: Authorization = no_authorization,
         query: Mapping[str, str | int] | None = None,
         document: Any = None,
+        form: Mapping[str, str] | None = None,
         content_type: str = "application/json",
         basic: tuple[str, str] | None = None,
         in_check_mode: bool = False,
@@ -203,8 +209,7 @@ class HttpClient:
             )
         if not url.startswith("https://"):
             raise TransportError(attempted, host, "credentials go to https only", "Correct the URL.")
-        headers = {"Accept": content_type, **({"Content-Type": content_type} if document is not None else {})}
-        body = None if document is None else json.dumps(document).encode()
+        headers, body = _content(document, form, content_type)
         for attempt in range(1, TRIES + 1):
             self._wait_until_welcome()
             again = attempt < TRIES and not self.hurry.is_set()
@@ -322,8 +327,7 @@ class HttpClient:
                 attempted,
                 host,
                 "HTTP 444: the broker does not answer to this host name",
-                "Use the appliance's fully qualified domain name (its primary network identifier) as hostname, not an "
-                "address, an alias or localhost.",
+                self._advice.not_the_name,
                 status=status,
             )
         kinds: dict[int, type[AnswerError]] = {
@@ -362,6 +366,16 @@ class HttpClient:
         return TransportError(
             attempted, host, f"the connection broke ({type(error).__name__}: {self.scrubbed(text)})", "Try again."
         )
+
+
+def _content(document: Any, form: Mapping[str, str] | None, content_type: str) -> tuple[dict[str, str], bytes | None]:
+    """What a request says of its content, and the content: a document, a form, or nothing."""
+    headers = {"Accept": content_type}
+    if form is not None:
+        return {**headers, "Content-Type": "application/x-www-form-urlencoded"}, urlencode(form).encode()
+    if document is None:
+        return headers, None
+    return {**headers, "Content-Type": content_type}, json.dumps(document).encode()
 
 
 def _passing(error: Exception) -> bool:
@@ -413,5 +427,7 @@ def _error_said(response: requests.Response) -> tuple[str, str]:
         if isinstance(messages, list)
         else []
     )
-    said = first.get("message") or document.get("detail") or "; ".join(texts) or document.get("error")
+    said = first.get("message") or document.get("detail") or "; ".join(texts)
+    # RFC 6749 section 5.2, and Pocket ID.
+    said = said or document.get("error_description") or document.get("error")
     return code, str(said or "")

@@ -17,6 +17,7 @@ SESSIONS = (
     ("POST", "/v1/tokens", ""),
     ("PATCH", "/v1/tokens/access-token/refresh", ""),
     ("DELETE", "/v1/tokens/refresh-token", ""),
+    ("POST", "/acs/token", ""),
 )
 READING = (
     ("POST", "/api/vcenter/authorization/permissions", "action=list"),

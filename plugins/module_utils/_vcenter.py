@@ -31,6 +31,11 @@ class VcenterClient:
     Sessions are a limited resource of the appliance (Broadcom KB 375546).
     """
 
+    has_vendor_types = True
+    """Of the media types of the broker's own API."""
+    nouns = ("external identity provider", "identity providers")
+    make_one = "Configure it first: vSphere Client, Administration, Single Sign On, Configuration, Identity Provider."
+
     def __init__(
         self,
         http: HttpClient,
@@ -82,9 +87,19 @@ class VcenterClient:
             self._session = self._log_in()
 
     @property
+    def root(self) -> str:
+        """The appliance's address."""
+        return self._root
+
+    @property
+    def tenant_path(self) -> str:
+        """What stands between a service of the broker and its paths. The tenant is in upper case there."""
+        return f"/t/{quote(self._tenant.upper(), safe='')}"
+
+    @property
     def scim_url(self) -> str:
         """Where SCIM is when the broker does not say (documented form of vCenter's wizard)."""
-        return f"{self._root}/usergroup/t/{quote(self._tenant.upper(), safe='')}/scim/v2"
+        return f"{self._root}/usergroup{self.tenant_path}/scim/v2"
 
     def providers(self) -> list[Provider]:
         """The broker's external identity providers."""
@@ -104,7 +119,7 @@ class VcenterClient:
         return self.understood(attempted, lambda: read_providers(document, self._tenant))
 
     def read_token(self) -> str:
-        """The tenant admin token: powerful, so it stays here, and is used to read SCIM only."""
+        """The tenant admin token: powerful, so it stays here, and is used to read SCIM, and for the broker's own API."""
         attempted = "ask for the tenant's admin token"
         document = self.call("GET", self._broker("admin-client"), attempted)
         token = self.understood(attempted, lambda: read_admin_token(document))
@@ -191,7 +206,13 @@ class VcenterClient:
 
 
 def chosen_provider(
-    providers: Sequence[Provider], provider_id: str | None, name: str | None, hostname: str
+    providers: Sequence[Provider],
+    provider_id: str | None,
+    name: str | None,
+    hostname: str,
+    *,
+    nouns: tuple[str, str] = VcenterClient.nouns,
+    way_out: str = VcenterClient.make_one,
 ) -> Provider:
     """The one provider that is meant. Raises InputError that lists the others."""
     fitting = narrowed(providers, provider_id, name)
@@ -201,12 +222,27 @@ def chosen_provider(
     if not providers:
         raise InputError(
             "provider_id",
-            f"the Identity Broker on {hostname} has no external identity provider",
-            "Configure it first: vSphere Client, Administration, Single Sign On, Configuration, Identity Provider.",
+            f"the Identity Broker on {hostname} has no {nouns[0]}",
+            way_out,
         )
     if not fitting:
         raise InputError("provider_id", f"{provider_id or name!r} is not on {hostname}", f"It knows {known}.")
-    raise InputError("provider_id", f"{hostname} has several identity providers", f"Choose one of {known}.")
+    raise InputError("provider_id", f"{hostname} has several {nouns[1]}", f"Choose one of {known}.")
+
+
+def chosen_directory(
+    directories: Sequence[Provider], directory: str | None, name: str | None, hostname: str
+) -> Provider:
+    """The one directory that is meant, by its name or id. Raises InputError that lists the others."""
+    fitting = narrowed(directories, directory, name) or narrowed(directories, None, directory or name)
+    if len(fitting) == 1:
+        return fitting[0]
+    known = ", ".join(f"{each.name or 'unnamed'} ({each.id})" for each in directories)
+    if not directories:
+        raise InputError("directory", f"the broker on {hostname} has none", "Make one first, with broker_directory.")
+    if not fitting:
+        raise InputError("directory", f"{directory or name!r} is not on {hostname}", f"It knows {known}.")
+    raise InputError("directory", f"{hostname} has several directories", f"Choose one of {known}.")
 
 
 def narrowed(providers: Sequence[Provider], provider_id: str | None, name: str | None) -> list[Provider]:

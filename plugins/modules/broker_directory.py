@@ -21,7 +21,8 @@ extends_documentation_fragment:
   - homelab.identity_broker.broker
 attributes:
   action_group:
-    description: Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.workspace_one) in C(module_defaults).
+    description:
+      - Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.workspace_one) in C(module_defaults).
     support: full
     membership:
       - homelab.identity_broker.vcenter
@@ -182,3 +183,63 @@ requests:
   type: dict
   sample: {get: 3, post: 2, put: 0, patch: 0, delete: 1}
 """
+
+from typing import Any
+
+from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_broker_object import (
+    BrokerObject,
+    Deletion,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_object_plan import Wanted
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_objects import (
+    DIRECTORIES,
+    checked_directory,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_results import (
+    directory_result,
+    wanted_directory,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, broker_spec
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
+
+
+def main() -> None:
+    module = make_module(
+        broker_spec(),
+        {
+            "name": {"type": "str"},
+            "id": {"type": "str"},
+            "domains": {"type": "list", "elements": "str"},
+            "default_domain": {"type": "str"},
+            "source": {"type": "str", "choices": ["AZURE", "PING", "OKTA", "ACCESS", "GENERIC", ""]},
+            "type": {"type": "str", "choices": ["PROVISIONED", "JIT"]},
+            "attributes": {"type": "dict", "options": {"attempt_decode_external_id_as_ms_guid": {"type": "bool"}}},
+            "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
+            "force": {"type": "bool", "default": False},
+            "wait": {"type": "bool", "default": True},
+            "wait_timeout": {"type": "int", "default": 600},
+        },
+    )
+    options = module.params
+
+    def ensure(session: BrokerSession) -> dict[str, Any]:
+        wanted = Wanted(wanted_directory(options), options["id"], options["state"])
+        deletion = Deletion(options["force"], options["wait"], options["wait_timeout"], module.log)
+        directory = BrokerObject(session.services, DIRECTORIES, wanted, checked_directory, deletion=deletion)
+        outcome = directory.foretold() if module.check_mode else directory.ensured()
+        return {
+            "changed": outcome.changed,
+            **({"failed": True, "msg": outcome.error} if outcome.error else {}),
+            "directory": directory_result(outcome.document),
+            "operation": outcome.plan.operation,
+            "waited": outcome.waited,
+            "unverified": outcome.unverified,
+            "requests": session.requests(),
+            "diff": outcome.plan.diff(),
+        }
+
+    run(BrokerSession, module, ensure)
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,8 @@ extends_documentation_fragment:
   - homelab.identity_broker.broker
 attributes:
   action_group:
-    description: Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.workspace_one) in C(module_defaults).
+    description:
+      - Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.workspace_one) in C(module_defaults).
     support: full
     membership:
       - homelab.identity_broker.vcenter
@@ -59,7 +60,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 directories:
-  description: The directories that fit, in the order of their names; as RV(homelab.identity_broker.broker_directory#module:directory).
+  description: The directories that fit, in the order of their names.
   returned: success
   type: list
   elements: dict
@@ -107,3 +108,46 @@ scim_url:
   type: str
   sample: https://acme.workspaceoneaccess.com/usergroup/scim/v2
 """
+
+from typing import Any
+
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_object_plan import fitting_rows
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_objects import DIRECTORIES
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_results import (
+    directory_result,
+    sorted_by_name,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, broker_spec
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
+
+
+def main() -> None:
+    module = make_module(
+        broker_spec(),
+        {
+            "name": {"type": "str"},
+            "id": {"type": "str"},
+            "sync_client": {"type": "bool", "default": False},
+        },
+    )
+    options = module.params
+
+    def read(session: BrokerSession) -> dict[str, Any]:
+        services = session.services
+        found = []
+        for row in fitting_rows(services.rows(DIRECTORIES), DIRECTORIES, options["id"], options["name"]):
+            result = directory_result(services.read(DIRECTORIES, row))
+            if result is not None:
+                result["sync_client"] = services.sync_client(str(result["id"])) if options["sync_client"] else None
+                found.append(result)
+        return {
+            "changed": False,
+            "directories": sorted_by_name(found, "name"),
+            "scim_url": services.home.scim_url,
+        }
+
+    run(BrokerSession, module, read)
+
+
+if __name__ == "__main__":
+    main()

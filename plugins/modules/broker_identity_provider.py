@@ -24,7 +24,8 @@ extends_documentation_fragment:
   - homelab.identity_broker.broker
 attributes:
   action_group:
-    description: Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.workspace_one) in C(module_defaults).
+    description:
+      - Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.workspace_one) in C(module_defaults).
     support: full
     membership:
       - homelab.identity_broker.vcenter
@@ -292,3 +293,121 @@ requests:
   type: dict
   sample: {get: 3, post: 2, put: 0, patch: 0, delete: 0}
 """
+
+from typing import Any
+
+from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_broker_object import BrokerObject
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_object_plan import Wanted
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_objects import (
+    DIRECTORIES,
+    PROVIDERS,
+    checked_provider,
+    directory_ids,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_results import (
+    provider_result,
+    wanted_provider,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, broker_spec
+from ansible_collections.homelab.identity_broker.plugins.module_utils._client_rotation import ALWAYS
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
+
+
+def oidc_profile_spec() -> dict[str, Any]:
+    """The suboptions of C(oidc_profile)."""
+    return {
+        "configuration_url": {"type": "str"},
+        "client_id": {"type": "str"},
+        "client_secret": {"type": "str", "no_log": True},
+        "oidc_user_attribute_mapping": {"type": "dict"},
+        "authorize_params": {"type": "dict"},
+        "token_params": {"type": "dict", "no_log": False},
+        "pass_through_claims": {"type": "bool"},
+        "open_id_user_identifier_attribute": {"type": "str"},
+        "internal_user_identifier_attribute": {"type": "str"},
+        "login_hint_user_attribute": {"type": "str"},
+        "send_login_hint_in_request": {"type": "bool"},
+    }
+
+
+def saml_profile_spec() -> dict[str, Any]:
+    """The suboptions of C(saml_profile)."""
+    identity = ("saml_attribute_name", "saml_attribute_format", "idm_attribute")
+    bindings = [f"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-{name}" for name in ("Redirect", "POST")]
+    return {
+        "saml_metadata": {"type": "str"},
+        "saml_metadata_url": {"type": "str"},
+        "saml_name_id_user_attribute_mapping": {"type": "dict"},
+        "saml_identity_user_attribute_mapping": {
+            "type": "dict",
+            "options": {name: {"type": "str"} for name in identity},
+        },
+        "request_name_id_format_type": {"type": "str"},
+        "request_preferred_binding": {"type": "str", "choices": bindings},
+        "send_subject_in_request": {"type": "bool"},
+        "send_subject_with_mapping": {"type": "bool"},
+        "jit_group_membership_attr_name": {"type": "str"},
+        "saml_pass_through_claim_names": {"type": "list", "elements": "str"},
+        "saml_slo_configuration": {
+            "type": "dict",
+            "options": {"enabled": {"type": "bool"}, "slo_url": {"type": "str"}, "relay_state_param": {"type": "str"}},
+        },
+    }
+
+
+def main() -> None:
+    methods = {name: {"type": "str", "required": True} for name in ("auth_method_name", "saml_authn_context")}
+    module = make_module(
+        broker_spec(),
+        {
+            "name": {"type": "str"},
+            "id": {"type": "str"},
+            "idp_type": {"type": "str", "choices": ["OIDC", "SAML"]},
+            "idp_source_type": {"type": "str", "choices": ["GENERIC", "ENTRA", "OKTA"]},
+            "directory_list": {"type": "list", "elements": "str"},
+            "oidc_profile": {"type": "dict", "options": oidc_profile_spec()},
+            "saml_profile": {"type": "dict", "options": saml_profile_spec()},
+            "trust_certificates": {"type": "list", "elements": "str"},
+            "auth_type_list": {"type": "list", "elements": "dict", "options": methods},
+            "update_secret": {
+                "type": "str",
+                "default": "on_create",
+                "choices": ["always", "on_create"],
+                "no_log": False,
+            },
+            "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
+        },
+    )
+    options = module.params
+
+    def ensure(session: BrokerSession) -> dict[str, Any]:
+        services = session.services
+        fields, directories = wanted_provider(options), []
+        if fields.get("directory_list") and options["state"] == "present":
+            directories = services.rows(DIRECTORIES)
+            fields["directory_list"], missing = directory_ids(
+                directories, fields["directory_list"], foretold=module.check_mode
+            )
+            session.warnings += [
+                f"There is no directory {name!r} yet. It is taken for one that an earlier task makes."
+                for name in missing
+            ]
+        wanted = Wanted(fields, options["id"], options["state"], options["update_secret"] == ALWAYS)
+        provider = BrokerObject(services, PROVIDERS, wanted, checked_provider)
+        outcome = provider.foretold() if module.check_mode else provider.ensured()
+        return {
+            "changed": outcome.changed,
+            **({"failed": True, "msg": outcome.error} if outcome.error else {}),
+            "identity_provider": provider_result(outcome.document, directories),
+            "redirect_uri": services.redirect_uri,
+            "operation": outcome.plan.operation,
+            "unverified": outcome.unverified,
+            "requests": session.requests(),
+            "diff": outcome.plan.diff(),
+        }
+
+    run(BrokerSession, module, ensure)
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,8 @@ extends_documentation_fragment:
   - homelab.identity_broker.broker
 attributes:
   action_group:
-    description: Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.workspace_one) in C(module_defaults).
+    description:
+      - Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.workspace_one) in C(module_defaults).
     support: full
     membership:
       - homelab.identity_broker.vcenter
@@ -138,3 +139,44 @@ saml_metadata:
       type: dict
       sample: {signing: {subject: CN=Example}, encryption: {subject: CN=Example}}
 """
+
+from typing import Any
+
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_object_plan import fitting_rows
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_objects import DIRECTORIES, PROVIDERS
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_results import (
+    provider_result,
+    sorted_by_name,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, broker_spec
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
+
+
+def main() -> None:
+    module = make_module(
+        broker_spec(),
+        {
+            "name": {"type": "str"},
+            "id": {"type": "str"},
+            "saml_metadata": {"type": "bool", "default": False},
+        },
+    )
+    options = module.params
+
+    def read(session: BrokerSession) -> dict[str, Any]:
+        services = session.services
+        rows = fitting_rows(services.rows(PROVIDERS), PROVIDERS, options["id"], options["name"])
+        directories = services.rows(DIRECTORIES) if rows else []
+        found = [provider_result(services.read(PROVIDERS, row), directories) for row in rows]
+        return {
+            "changed": False,
+            "identity_providers": sorted_by_name([each for each in found if each is not None], "name"),
+            "redirect_uri": services.redirect_uri,
+            "saml_metadata": services.saml_metadata() if options["saml_metadata"] else None,
+        }
+
+    run(BrokerSession, module, read)
+
+
+if __name__ == "__main__":
+    main()

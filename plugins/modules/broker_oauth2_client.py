@@ -22,7 +22,8 @@ extends_documentation_fragment:
   - homelab.identity_broker.broker
 attributes:
   action_group:
-    description: Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.workspace_one) in C(module_defaults).
+    description:
+      - Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.workspace_one) in C(module_defaults).
     support: full
     membership:
       - homelab.identity_broker.vcenter
@@ -238,3 +239,84 @@ requests:
   type: dict
   sample: {get: 3, post: 2, put: 0, patch: 0, delete: 0}
 """
+
+from typing import Any
+
+from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_broker_object import BrokerObject
+from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_client_secret import ensure_client
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_object_plan import Wanted
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_objects import CLIENTS, checked_client
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_results import client_result, named
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, broker_spec
+from ansible_collections.homelab.identity_broker.plugins.module_utils._client_rotation import (
+    plan_rotation,
+    refuse_own_deletion,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
+
+GRANTS = ["password", "client_credentials", "refresh_token", "authorization_code", "token", "id_token"]
+RULE_SETS = ["TENANT_ADMIN", "IDP_AND_DIRECTORY_ADMIN", "READ_ONLY_TENANT_ADMIN"]
+
+
+def main() -> None:
+    module = make_module(
+        broker_spec(),
+        {
+            "client_id": {"type": "str", "required": True},
+            "secret": {"type": "str", "no_log": True},
+            "update_secret": {
+                "type": "str",
+                "default": "on_create",
+                "choices": ["always", "on_create"],
+                "no_log": False,
+            },
+            "grant_types": {"type": "list", "elements": "str", "choices": GRANTS},
+            "scope": {"type": "list", "elements": "str"},
+            "redirect_uris": {"type": "list", "elements": "str"},
+            "post_logout_redirect_uris": {"type": "list", "elements": "str"},
+            "rule_set_names": {"type": "list", "elements": "str", "choices": RULE_SETS},
+            "revoke_token_on_rule_set_removal": {"type": "bool", "default": True, "no_log": False},
+            "access_token_ttl": {"type": "int", "no_log": False},
+            "refresh_token_ttl": {"type": "int", "no_log": False},
+            "refresh_token_idle_ttl": {"type": "int", "no_log": False},
+            "secret_rotation": {"type": "str", "choices": ["started", "finished"], "no_log": False},
+            "secondary_secret": {"type": "str", "no_log": True},
+            "primary_secret_auto_retire_duration": {"type": "int", "no_log": False},
+            "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
+        },
+    )
+    options = module.params
+
+    def ensure(session: BrokerSession) -> dict[str, Any]:
+        own = options["api_client_id"] if session.is_workspace_one else None
+        refuse_own_deletion(options, own)
+        fields = named({name: options[name] for name in CLIENTS.rules})
+        client = BrokerObject(
+            session.services,
+            CLIENTS,
+            Wanted(fields, state=options["state"]),
+            checked_client,
+            query=None
+            if options["revoke_token_on_rule_set_removal"]
+            else {"revoke_token_on_rule_set_removal": "false"},
+        )
+        rotation = plan_rotation(client.standing, options)
+        outcome, secret = ensure_client(session.services, client, rotation, check_mode=module.check_mode)
+        session.released = secret
+        return {
+            "changed": outcome.changed,
+            **({"failed": True, "msg": outcome.error} if outcome.error else {}),
+            "client": client_result(outcome.document),
+            "secret": secret,
+            "operation": outcome.plan.operation,
+            "rotation": rotation.name,
+            "unverified": outcome.unverified,
+            "requests": session.requests(),
+            "diff": rotation.added_to(outcome.plan.diff()),
+        }
+
+    run(BrokerSession, module, ensure)
+
+
+if __name__ == "__main__":
+    main()

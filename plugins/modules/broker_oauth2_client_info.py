@@ -21,7 +21,8 @@ extends_documentation_fragment:
   - homelab.identity_broker.broker
 attributes:
   action_group:
-    description: Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.workspace_one) in C(module_defaults).
+    description:
+      - Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.workspace_one) in C(module_defaults).
     support: full
     membership:
       - homelab.identity_broker.vcenter
@@ -109,3 +110,33 @@ clients:
       type: int
       sample: null
 """
+
+from typing import Any
+
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_objects import CLIENTS
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_results import (
+    client_result,
+    sorted_by_name,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, broker_spec
+from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
+
+
+def main() -> None:
+    module = make_module(broker_spec(), {"client_id": {"type": "str"}})
+    wanted = module.params["client_id"]
+
+    def read(session: BrokerSession) -> dict[str, Any]:
+        services = session.services
+        rows = [row for row in services.rows(CLIENTS) if wanted is None or row.get("client_id") == wanted]
+        found = [client_result(services.read(CLIENTS, row)) for row in rows]
+        return {
+            "changed": False,
+            "clients": sorted_by_name([each for each in found if each is not None], "client_id"),
+        }
+
+    run(BrokerSession, module, read)
+
+
+if __name__ == "__main__":
+    main()

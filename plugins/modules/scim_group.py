@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - homelab.identity_broker.attributes
   - homelab.identity_broker.vcenter
   - homelab.identity_broker.scim
+  - homelab.identity_broker.workspace_one
 options:
   display_name:
     description:
@@ -161,6 +162,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_se
     BrokerSession,
     scim_spec,
     vcenter_spec,
+    workspace_one_spec,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._groups import MEMBERS_STATES, result
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
@@ -170,6 +172,7 @@ def main() -> None:
     module = make_module(
         vcenter_spec(),
         scim_spec(),
+        workspace_one_spec(),
         {
             "display_name": {"type": "raw", "required": True},
             "members": {"type": "list", "elements": "raw"},

@@ -18,6 +18,7 @@ extends_documentation_fragment:
   - homelab.identity_broker.attributes.info_module
   - homelab.identity_broker.vcenter
   - homelab.identity_broker.scim
+  - homelab.identity_broker.workspace_one
 options:
   display_name:
     description:
@@ -92,6 +93,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_se
     BrokerSession,
     scim_spec,
     vcenter_spec,
+    workspace_one_spec,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._groups import result
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
@@ -99,7 +101,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._texts imp
 
 
 def main() -> None:
-    module = make_module(vcenter_spec(), scim_spec(), {"display_name": {"type": "raw"}})
+    module = make_module(vcenter_spec(), scim_spec(), workspace_one_spec(), {"display_name": {"type": "raw"}})
 
     def read(session: BrokerSession) -> dict[str, Any]:
         name = text_option("display_name", module.params["display_name"])

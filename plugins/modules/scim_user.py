@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - homelab.identity_broker.attributes
   - homelab.identity_broker.vcenter.prefixed
   - homelab.identity_broker.scim
+  - homelab.identity_broker.workspace_one
   - homelab.identity_broker.user
   - homelab.identity_broker.journal
   - homelab.identity_broker.user_permissions
@@ -182,6 +183,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_se
     scim_spec,
     user_permissions_spec,
     user_spec,
+    workspace_one_spec,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import desired_user
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
@@ -190,7 +192,9 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._summary i
 
 
 def main() -> None:
-    module = make_module(prefixed_vcenter_spec(), scim_spec(), journal_spec(), user_permissions_spec(), user_spec())
+    module = make_module(
+        prefixed_vcenter_spec(), scim_spec(), workspace_one_spec(), journal_spec(), user_permissions_spec(), user_spec()
+    )
 
     def ensure(session: BrokerSession) -> dict[str, Any]:
         work = session.work()

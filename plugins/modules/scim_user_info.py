@@ -18,6 +18,7 @@ extends_documentation_fragment:
   - homelab.identity_broker.attributes.info_module
   - homelab.identity_broker.vcenter.prefixed
   - homelab.identity_broker.scim
+  - homelab.identity_broker.workspace_one
 options:
   username:
     description:
@@ -108,6 +109,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_se
     BrokerSession,
     prefixed_vcenter_spec,
     scim_spec,
+    workspace_one_spec,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import find
@@ -118,6 +120,7 @@ def main() -> None:
     module = make_module(
         prefixed_vcenter_spec(),
         scim_spec(),
+        workspace_one_spec(),
         {"username": {"type": "raw"}, "external_id": {"type": "raw"}, "domain": {"type": "str"}},
     )
 

@@ -21,16 +21,20 @@ extends_documentation_fragment:
   - homelab.identity_broker.attributes
   - homelab.identity_broker.vcenter
   - homelab.identity_broker.scim
+  - homelab.identity_broker.workspace_one
   - homelab.identity_broker.user
   - homelab.identity_broker.journal
   - homelab.identity_broker.user_permissions
 attributes:
   action_group:
-    description: Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.scim) in C(module_defaults).
+    description:
+      - Use C(group/homelab.identity_broker.vcenter), C(group/homelab.identity_broker.scim)
+        or C(group/homelab.identity_broker.workspace_one) in C(module_defaults).
     support: full
     membership:
       - homelab.identity_broker.vcenter
       - homelab.identity_broker.scim
+      - homelab.identity_broker.workspace_one
 options:
   users:
     description:
@@ -508,6 +512,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_se
     user_permissions_spec,
     user_spec,
     vcenter_spec,
+    workspace_one_spec,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._candidates import Binding
 from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import (
@@ -560,6 +565,7 @@ def main() -> None:
     module = make_module(
         vcenter_spec(),
         scim_spec(),
+        workspace_one_spec(),
         journal_spec(),
         user_permissions_spec(),
         {name: item[name] for name in DEFAULTS},

@@ -20,6 +20,7 @@ author:
 extends_documentation_fragment:
   - homelab.identity_broker.attributes
   - homelab.identity_broker.vcenter
+  - homelab.identity_broker.workspace_one
 attributes:
   check_mode:
     details:
@@ -55,9 +56,27 @@ options:
     default: auto
     choices: [auto, hzn, bearer]
   provider_id:
-    description: The broker's id of the identity provider; needed only where the broker has several.
+    description:
+      - The broker's id of the identity provider; needed only where the broker has several.
+      - It goes with neither O(directory) nor O(platform=workspace_one).
     type: str
+  directory:
+    description:
+      - The directory that the token pushes users into, by name or id. It is minted through the broker's own API, which revokes the
+        credentials of the directory's sync client before.
+      - In Workspace ONE, it is needed only where there are several. In vCenter, without it the token is minted through
+        vCenter's API, for O(provider_id).
+    type: str
+    version_added: 0.2.0
+  token_ttl:
+    description:
+      - For how many minutes a minted token lives, at most 1051200 (two years). If not set, it is what the directory's sync client
+        has, at first 262800 (six months).
+      - Only through the broker's own API, so that in vCenter O(directory) is needed.
+    type: int
+    version_added: 0.2.0
 seealso:
+  - module: homelab.identity_broker.broker_directory
   - module: homelab.identity_broker.broker_provider_info
   - module: homelab.identity_broker.scim_user
 """
@@ -90,6 +109,17 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: The sync token ends within a week. Rotate it.
   when: standing.expires_in is not none and standing.expires_in < 7 * 24 * 3600
+
+- name: Mint one of two years for a directory of Workspace ONE
+  homelab.identity_broker.sync_token:
+    platform: workspace_one
+    base_url: https://acme.workspaceoneaccess.com
+    api_client_id: automation
+    api_client_secret: "{{ vault_workspace_one_secret }}"
+    directory: Lab
+    token_ttl: 1051200
+  no_log: true
+  register: pushing
 """
 
 RETURN = r"""
@@ -119,23 +149,36 @@ expires_in:
   version_added: 0.2.0
   sample: 15552000
 provider_id:
-  description: The provider that the token is for.
+  description: The provider that the token is for; null where it is for a directory.
   returned: success
   type: str
   sample: 3750355e-b646-44ed-9ce8-9d8fb66564a7
+directory_id:
+  description: The directory that the token is for; null where it is for a provider.
+  returned: success
+  type: str
+  version_added: 0.2.0
+  sample: 165178fc-acba-46d3-8a0a-6099ab71eb51
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.homelab.identity_broker.plugins.module_utils._access import TokenHome
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_answers import (
     SyncToken,
     seconds_left,
     token_expiry,
 )
-from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, vcenter_spec
-from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import IdentityBrokerError
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import (
+    BrokerSession,
+    vcenter_spec,
+    workspace_one_spec,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import IdentityBrokerError, InputError
+from ansible_collections.homelab.identity_broker.plugins.module_utils._identity_services import DirectoryTokens
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._scim import (
     SchemeChoice,
@@ -147,17 +190,22 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._token_fil
     read_token_file,
     write_token_file,
 )
-from ansible_collections.homelab.identity_broker.plugins.module_utils._vcenter import chosen_provider
+from ansible_collections.homelab.identity_broker.plugins.module_utils._vcenter import chosen_directory, chosen_provider
+
+LONGEST_TTL = 1051200
 
 
-def judged(session: BrokerSession, kept: SyncToken, options: dict[str, Any], *, curious: bool) -> tuple[bool, bool]:
+def judged(
+    session: BrokerSession, home: TokenHome, kept: SyncToken, options: dict[str, Any], *, curious: bool
+) -> tuple[bool, bool]:
     """Whether the standing token is kept, and whether the broker is known to refuse it.
 
     Who is curious has the broker asked also where that decides nothing.
     """
     session.http.hide(kept.token)
-    url = kept.scim_url or session.vcenter.scim_url
-    client = ScimClient(session.http, url, kept.token, SchemeChoice(options["auth_scheme"]))
+    url = kept.scim_url or home.scim_url
+    scheme = "bearer" if session.is_workspace_one and options["auth_scheme"] == "auto" else options["auth_scheme"]
+    client = ScimClient(session.http, url, kept.token, SchemeChoice(scheme))
     left = seconds_left(kept.token, datetime.now(UTC))
     if not options["force"] and (left is None or left > options["renew_before"]):
         accepted = client.is_accepted()
@@ -170,9 +218,21 @@ def judged(session: BrokerSession, kept: SyncToken, options: dict[str, Any], *, 
     return False, refused
 
 
+def check(options: dict[str, Any], *, of_directory: bool) -> None:
+    """Refuse options that do not go together. Raises InputError."""
+    if options["token_ttl"] is not None:
+        if not of_directory:
+            raise InputError("token_ttl", "goes with directory only", "Give directory, or leave it out.")
+        if not 1 <= options["token_ttl"] <= LONGEST_TTL:
+            raise InputError("token_ttl", f"{options['token_ttl']} is not between 1 and {LONGEST_TTL}", "Give minutes.")
+    if of_directory and options["provider_id"]:
+        raise InputError("provider_id", "does not go with directories", "Give directory.")
+
+
 def main() -> None:
     module = make_module(
         vcenter_spec(),
+        workspace_one_spec(),
         {
             "current_token": {"type": "str", "no_log": True},
             "token_file": {"type": "path", "no_log": False},
@@ -180,33 +240,45 @@ def main() -> None:
             "force": {"type": "bool", "default": False},
             "auth_scheme": {"type": "str", "default": "auto", "choices": ["auto", "hzn", "bearer"]},
             "provider_id": {"type": "str"},
+            "directory": {"type": "str"},
+            "token_ttl": {"type": "int", "no_log": False},
         },
     )
     options = module.params
 
     def ensure(session: BrokerSession) -> dict[str, Any]:
-        vcenter, path = session.vcenter, options["token_file"]
-        provider = chosen_provider(vcenter.providers(), options["provider_id"], None, vcenter.hostname)
+        of_directory = session.is_workspace_one or options["directory"] is not None
+        check(options, of_directory=of_directory)
+        path = options["token_file"]
+        home: TokenHome = (
+            session.vcenter if not of_directory else DirectoryTokens(session.services, options["token_ttl"])
+        )
+        choose = chosen_directory if of_directory else chosen_provider
+        named = options["directory"] if of_directory else options["provider_id"]
+        ids = {
+            "directory_id" if of_directory else "provider_id": choose(home.providers(), named, None, home.hostname).id
+        }
         given = SyncToken(options["current_token"], None) if options["current_token"] else None
         kept = given or (read_token_file(path) if path else None)
-        stands, refused = judged(session, kept, options, curious=module.check_mode) if kept else (False, False)
+        stands, refused = judged(session, home, kept, options, curious=module.check_mode) if kept else (False, False)
         if stands:
-            return result(session, kept, provider.id, before=kept)
+            return result(session, home, kept, ids, before=kept)
         if path:
             check_token_file(path)
         if module.check_mode:
-            return result(session, None, provider.id, before=kept, refused=refused)
-        minted = vcenter.mint_sync_token(provider.id)
-        url = trusted_scim_url(minted.scim_url, vcenter.hostname) if minted.scim_url else None
-        token = SyncToken(minted.token, url)
+            return result(session, home, None, ids, before=kept, refused=refused)
+        minted = home.mint_sync_token(next(iter(ids.values())))
+        url = trusted_scim_url(minted.scim_url, home.hostname) if minted.scim_url else None
+        token = replace(minted, scim_url=url)
         if path:
             write_token_file(path, token)
-        return result(session, token, provider.id, before=kept)
+        return result(session, home, token, ids, before=kept)
 
     def result(
         session: BrokerSession,
+        home: TokenHome,
         token: SyncToken | None,
-        provider_id: str,
+        ids: dict[str, str],
         *,
         before: SyncToken | None,
         refused: bool = False,
@@ -218,10 +290,12 @@ def main() -> None:
         return {
             "changed": changed,
             "token": token.token if token else None,
-            "scim_url": (token and token.scim_url) or session.vcenter.scim_url,
+            "scim_url": (token and token.scim_url) or home.scim_url,
             "expires_at": shown(told),
-            "expires_in": 0 if refused else told and seconds_left(told.token, datetime.now(UTC)),
-            "provider_id": provider_id,
+            "expires_in": 0 if refused else told and left(told),
+            "provider_id": None,
+            "directory_id": None,
+            **ids,
             "diff": {
                 "before": {"sync_token": standing},
                 "after": {"sync_token": "minted anew, the one before is revoked" if changed else standing},
@@ -233,8 +307,17 @@ def main() -> None:
 
 def shown(token: SyncToken | None) -> str | None:
     """When a token ends, as text."""
-    expiry = token_expiry(token.token) if token else None
+    expiry = (token_expiry(token.token) or token.expires_at) if token else None
     return expiry.strftime("%Y-%m-%dT%H:%M:%SZ") if expiry else None
+
+
+def left(token: SyncToken) -> int | None:
+    """For how many seconds a token lives, by itself or by what the broker said when it was made."""
+    now = datetime.now(UTC)
+    known = seconds_left(token.token, now)
+    if known is None and token.expires_at is not None:
+        return max(0, int((token.expires_at - now).total_seconds()))
+    return known
 
 
 if __name__ == "__main__":

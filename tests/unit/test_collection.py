@@ -47,9 +47,13 @@ FLOORS = (
         *{"_permissions", "_permission_plan"},
         *{"_token_rotation", "_ssh_access"},
         *{"_sddc_answers", "_sddc_settings", "_sddc_choice", "_sddc_sync"},
+        *{"_broker_objects", "_broker_object_plan", "_broker_api_answers", "_broker_results", "_client_rotation"},
     },
     {"_http", "_tls", "_private_file", "_token_file", "_token_targets", "_journal", "_ssh_lease"},
-    {"_sddc_manager", "_vcenter", "_scim", "_pocket_id", "_log_reader", "_authorization", "_root_folder"},
+    {
+        *{"_vcenter", "_scim", "_pocket_id", "_log_reader", "_authorization", "_root_folder"},
+        *{"_sddc_manager", "_workspace_one", "_identity_services"},
+    },
     {
         "_read_people",
         "_read_diagnosis",
@@ -61,6 +65,8 @@ FLOORS = (
         "_apply_group",
         "_apply_membership",
         "_apply_permission",
+        "_apply_broker_object",
+        "_apply_client_secret",
         "_provision",
         "_ssh_guard",
         "_write_user",
@@ -174,7 +180,7 @@ def test_open_ssh_takes_the_connection_that_modules_take() -> None:
     }
 
 
-@pytest.mark.parametrize("group", ["vcenter", "scim", "pocket_id", "sddc"])
+@pytest.mark.parametrize("group", ["vcenter", "scim", "pocket_id", "sddc", "workspace_one"])
 def test_an_action_group_holds_the_modules_that_take_all_its_options(group: str) -> None:
     groups = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]
     fitting = [
