@@ -37,24 +37,28 @@ class MediaTypes:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A part of a list. C(total) is None where it is not told."""
+    """A part of a list. C(total) and C(number), of the page, are None where they are not told."""
 
     rows: list[dict[str, Any]]
-    total: int | None
+    total: int | None = None
+    number: int | None = None
 
 
 def read_rows(document: Any) -> Rows:
     """A list, however it is wrapped."""
-    total = None
-    rows = document
-    if isinstance(document, Mapping):
-        rows = next((document[key] for key in _LISTS if isinstance(document.get(key), list)), None)
-        total = document.get("totalCount")
-        if rows is None and total == 0:
-            rows = []
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if isinstance(document, list) and all(isinstance(row, dict) for row in document):
+        return Rows(document)
+    if not isinstance(document, Mapping):
         raise ValueError(f"no list in an answer with {describe(document)}")
-    return Rows(rows, total if isinstance(total, int) and not isinstance(total, bool) else None)
+    total, number = (_number(document.get(name)) for name in ("totalCount", "pageNumber"))
+    rows = next((document[key] for key in _LISTS if isinstance(document.get(key), list)), [] if total == 0 else None)
+    if rows is None or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"no list in an answer with {describe(document)}")
+    return Rows(rows, total, number)
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def read_object(document: Any) -> dict[str, Any]:

@@ -158,6 +158,9 @@ def _different(rule: Rule, standing: Any, value: Any, *, write_untold: bool) -> 
 
 def _merged(rule: Rule, standing: Any, value: Any, *, write_untold: bool) -> Any:
     """What is sent in place of what stands."""
+    if rule.keyed:
+        ids = {row.get(rule.keyed): row.get("id") for row in standing or () if isinstance(row, Mapping)}
+        return [{**row, "id": ids[row[rule.keyed]]} if ids.get(row[rule.keyed]) else row for row in value]
     if not rule.fields or _is_empty(value):
         return value
     held = standing if isinstance(standing, Mapping) else {}

@@ -69,6 +69,8 @@ class Rule:
     """The broker takes it, and never tells it."""
     late: bool = False
     """A new object has a default in its place, whatever was sent."""
+    keyed: str = ""
+    """The name by which an item of a list is the same as one that stands, whose id goes along."""
     default: Any = None
     """What it means that the broker tells no value."""
     same: Callable[[Any], Any] = _as_it_is
@@ -163,7 +165,7 @@ PROVIDERS = Kind(
             }
         ),
         "trust_certificates": Rule(same=lambda chains: frozenset(tuple(certificates(chain)) for chain in chains)),
-        "auth_type_list": Rule(filled=True, late=True, same=_methods),
+        "auth_type_list": Rule(filled=True, late=True, keyed="auth_method_name", same=_methods),
     },
     {"idp_name": "name", "directory_list": "directory_list"},
     "Look with broker_identity_provider_info; it may have the name in another spelling.",
@@ -191,6 +193,14 @@ CLIENTS = Kind(
     {"client_id": "client_id", "grant_types": "grant_types", "scope": "scope"},
     "The broker's list does not show it, so it is of somebody else, or of a directory. Choose another client_id.",
 )
+
+
+def sendable(kind: Kind, document: Document) -> dict[str, Any]:
+    """Without what came along to be shown: of the directories of a provider the ids alone are sent."""
+    sent = dict(document)
+    if kind is PROVIDERS and document.get("directory_list"):
+        sent["directory_list"] = [{"id": row["id"]} for row in document["directory_list"]]
+    return sent
 
 
 def certificates(text: str) -> list[str]:
@@ -224,7 +234,7 @@ def checked_directory(wanted: dict[str, Any], standing: Document | None) -> dict
     _check_name(wanted, "name", "name", 128)
     domains = wanted.get("domains", (standing or {}).get("domains")) or []
     default = wanted.get("default_domain", (standing or {}).get("default_domain"))
-    if default and folded(default) not in _folded_set(domains):
+    if domains and default and folded(default) not in _folded_set(domains):
         raise InputError(
             "default_domain", f"{default!r} is none of the domains", f"Choose one of {', '.join(domains)}, or add it."
         )

@@ -27,7 +27,7 @@ from ._broker_api_answers import (
     read_rows,
     saml_metadata_shown,
 )
-from ._broker_objects import CLIENTS, DIRECTORIES, Kind
+from ._broker_objects import CLIENTS, DIRECTORIES, Kind, sendable
 from ._errors import (
     AnswerError,
     IdentityBrokerError,
@@ -127,27 +127,20 @@ class IdentityServicesClient:
 
     def create(self, kind: Kind, document: dict[str, Any]) -> dict[str, Any]:
         """Create an object."""
-        return self._object("POST", kind, None, f"create the {kind.noun} {_label(kind, document)}", document)
+        attempted = f"create the {kind.noun} {_label(kind, document)}"
+        return self._object("POST", kind, None, attempted, sendable(kind, document))
 
     def change(
         self, kind: Kind, row: dict[str, Any], document: dict[str, Any], query: dict[str, str | int] | None = None
     ) -> None:
         """Change fields of an object."""
-        self._at(
-            kind,
-            row,
-            lambda path: self._send(
-                "PATCH", path, f"update the {kind.noun} {_label(kind, row)}", _type_of(kind), document, query
-            ),
-        )
+        attempted, sent = f"update the {kind.noun} {_label(kind, row)}", sendable(kind, document)
+        self._at(kind, row, lambda path: self._send("PATCH", path, attempted, _type_of(kind), sent, query))
 
     def delete(self, kind: Kind, row: dict[str, Any]) -> None:
         """Delete an object; one that is gone already raises NotFoundError."""
-        self._at(
-            kind,
-            row,
-            lambda path: self._send("DELETE", path, f"delete the {kind.noun} {_label(kind, row)}", _type_of(kind)),
-        )
+        attempted = f"delete the {kind.noun} {_label(kind, row)}"
+        self._at(kind, row, lambda path: self._send("DELETE", path, attempted, _type_of(kind)))
 
     def start_rotation(self, row: dict[str, Any], secret: str, minutes: int | None) -> None:
         """Give an OAuth 2.0 client a second secret, beside which the first serves for some time."""
@@ -212,22 +205,24 @@ class IdentityServicesClient:
         self._at(CLIENTS, row, lambda path: self._send("POST", path, attempted, ROTATION, document, {"action": action}))
 
     def _pages(self, kind: Kind) -> list[dict[str, Any]]:
-        """C(start_index) counts rows, as its name says, or pages, as C(pageNumber) of the answer suggests."""
+        """C(start_index) counts rows, as its name says, or pages, as the C(pageNumber) of an answer then shows."""
         first = self._page(kind, 1)
         found = {str(row.get("client_id")): row for row in first.rows}
-        pages = 1
+        pages, by_page = 1, False
         while first.total is not None and len(found) < first.total:
-            before = len(found)
-            for start in dict.fromkeys((before + 1, pages + 1)):
-                found |= {str(row.get("client_id")): row for row in self._page(kind, start).rows}
-                if len(found) > before:
-                    break
-            if len(found) == before:
+            start = pages + 1 if by_page else len(found) + 1
+            page = self._page(kind, start)
+            new = {str(row.get("client_id")): row for row in page.rows}
+            if not by_page and (page.number == start != pages + 1 or not new.keys() - found.keys()):
+                pages, by_page = 1, True
+                continue
+            if not page.rows:
                 raise ListingError(
-                    f"Could not list the {kind.noun}s on {self.host}: {first.total} announced, {before} sent. Nothing was "
-                    "changed by it.",
+                    f"Could not list the {kind.noun}s on {self.host}: {first.total} announced, {len(found)} sent. "
+                    "Nothing was changed by it.",
                     way_out="Try again; if it stays so, something else changes them at this moment.",
                 )
+            found |= new
             pages += 1
         return list(found.values())
 

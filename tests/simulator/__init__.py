@@ -1,6 +1,6 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stand-ins for the vCenter Server Appliance, Pocket ID and SDDC Manager, to try the collection on."""
+"""Stand-ins for vCenter's appliance, Pocket ID, Workspace ONE and SDDC Manager, to try the collection on."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .resources import GROUP_SCHEMA, MFA_SCHEMA, USER_SCHEMA, WS1B_SCHEMA
 from .sddc_manager import SddcManager, SddcSwitches
 from .state import Seen
 from .switches import DEFAULT_DOMAIN, DEFAULT_PROVIDER_ID, Fault, Provider, Switches
+from .workspace_one import WorkspaceOne
 
 __all__ = [
     "CASES",
@@ -42,5 +43,6 @@ __all__ = [
     "SddcSwitches",
     "Seen",
     "Switches",
+    "WorkspaceOne",
     "http_date",
 ]

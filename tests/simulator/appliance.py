@@ -18,6 +18,7 @@ from .broker import Broker
 from .control import control_api
 from .federation_log import FederationLog
 from .gate import Environ
+from .identity_services import IdentityServices, identity_services_api
 from .login import Login, LoginFront
 from .mixed_log import CASES, Case, LogMixer, MixedLog
 from .permissions import READ_ONLY, Permission, Permissions, RefusedError
@@ -59,6 +60,9 @@ class Appliance(Service[Switches]):
         super().__init__(state_dir, switches or Switches(), fqdn)
         self.state = State(self.switches, self.username)
         self.broker = Broker(self.switches, self.state.lock, lambda: self.scim_url)
+        self.services = IdentityServices(self.switches, self.state, self.broker.wipe, takes_saml=False)
+        self.broker.default_domain_of = self.services.default_domain
+        self._place_providers()
         self.permissions = Permissions(self.state.lock)
         self.log = FederationLog(self.state_dir / LOG, lambda: self.switches.log_timezone)
         # The users of an earlier start are gone: its log lines would tell of nobody.
@@ -68,13 +72,18 @@ class Appliance(Service[Switches]):
         self.access = Access(self.switches)
         self._front = LoginFront(self.broker, self.permissions, self.log, self._vsphere_logs, self.switches)
         app = web_application(fqdn, lambda: self.switches.broker_down)
-        app.register_blueprint(vcenter_api(self.state, self.switches, lambda: self.scim_url))
+        app.register_blueprint(vcenter_api(self.state, self.switches, lambda: self.scim_url, self.services))
         app.register_blueprint(access_api(self.state, self.access, self.switches))
         app.register_blueprint(permissions_api(self.state, self.permissions, self.switches))
         app.register_blueprint(legacy_permissions_api(self.state, self.permissions, self.switches))
         app.register_blueprint(soap_api(self.state, self.permissions, self.switches))
-        app.register_blueprint(scim_api(self.state, self.broker, self.switches))
-        app.register_blueprint(scim_groups_api(self.state, self.broker, self.switches))
+        for blueprint in (scim_api, scim_groups_api):
+            app.register_blueprint(
+                blueprint(self.state, self.broker, self.switches), url_prefix="/usergroup/t/<tenant>/scim/v2"
+            )
+        app.register_blueprint(
+            identity_services_api(self.state, self.services, self.switches, lambda: self.base_url, "/t/<tenant>")
+        )
         app.register_blueprint(control_api(self))
         self._serve(app.wsgi_app, self.state, lambda environ: self.state.expire(_credential(environ)))
         self.ssh_port = 0
@@ -114,11 +123,17 @@ class Appliance(Service[Switches]):
             self.access.reset()
             self.state.reset()
             self.broker.reset()
+            self.services.clear()
+            self._place_providers()
             self.permissions.reset()
             self.log.reset()
             self._vsphere_logs.reset()
             if isinstance(self._ssh, SshServer):
                 self._ssh.log.clear()
+
+    def _place_providers(self) -> None:
+        for provider in self.switches.providers:
+            self.services.place(provider)
 
     # How to reach it
 

@@ -40,6 +40,8 @@ class Broker:
         self.lock = lock
         self._base_url = base_url
         self.groups = Groups(switches, self._exists, self._name, base_url)
+        self.default_domain_of: Callable[[str], str] = lambda _scope: ""
+        """For scopes that are no provider of the switches."""
         self._entries: dict[str, Entry] = {}
         self._by_name: dict[tuple[str, str], str] = {}
         self._by_external_id: dict[str, str] = {}
@@ -172,6 +174,15 @@ class Broker:
                 del self._entries[key]
                 self.groups.drop_member(key)
 
+    def wipe(self, scope: str) -> None:
+        """All users and groups of a scope."""
+        with self.lock:
+            for entry in [each for each in self._entries.values() if each.provider == scope]:
+                self._forget_indexes(entry)
+                del self._entries[entry.id]
+                self.groups.drop_member(entry.id)
+            self.groups.wipe(scope)
+
     def _by_bare_name(self, name: str) -> str | None:
         wanted_name = name.casefold()
         for (domain, known), key in self._by_name.items():
@@ -241,7 +252,7 @@ class Broker:
         for known in self.switches.providers:
             if known.idp == provider and known.domains:
                 return known.domains[0]
-        return ""
+        return self.default_domain_of(provider)
 
     def _spoil(self, entry: Entry, former: Json, former_domain: str) -> None:
         """What `forget_attribute` and `change_attribute` do to a write."""

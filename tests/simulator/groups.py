@@ -40,6 +40,9 @@ class Groups:
     def all(self) -> list[Group]:
         return list(self._groups.values())
 
+    def wipe(self, scope: str) -> None:
+        self._groups = {key: group for key, group in self._groups.items() if group.provider != scope}
+
     def drop_member(self, key: str) -> None:
         for group in self._groups.values():
             group.members.pop(key, None)

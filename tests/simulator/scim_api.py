@@ -1,6 +1,9 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SCIM of the broker: who may ask what, and the status codes. The model decides the rest."""
+"""SCIM of the broker: who may ask what, and the status codes. The model decides the rest.
+
+Where it is, and whether a tenant is in the path, is said where the blueprints are registered.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,6 @@ from .resources import Json, Page
 from .state import State, Token
 from .switches import Switches
 
-BASE = "/usergroup/t/<tenant>/scim/v2"
 SCHEMES = {"both": ("hzn", "bearer"), "hzn": ("hzn",), "bearer": ("bearer",)}
 
 
@@ -48,7 +50,7 @@ class _Door:
 def scim_api(state: State, broker: Broker, switches: Switches) -> Blueprint:
     api = Blueprint("scim", __name__)
     door = _Door(state, switches)
-    users = BASE + "/Users"
+    users = "/Users"
 
     @api.get(users)
     def list_users(tenant: str) -> Response:
@@ -96,7 +98,7 @@ def scim_api(state: State, broker: Broker, switches: Switches) -> Blueprint:
 def scim_groups_api(state: State, broker: Broker, switches: Switches) -> Blueprint:
     api = Blueprint("scim_groups", __name__)
     door = _Door(state, switches)
-    groups = BASE + "/Groups"
+    groups = "/Groups"
 
     @api.get(groups)
     def list_groups(tenant: str) -> Response:

@@ -36,6 +36,9 @@ class Token:
     provider: str | None
     expires: float
     revoked: bool = False
+    client: str | None = None
+    """The OAuth 2.0 client that got it; None is the administrator's own of the appliance."""
+    rules: tuple[str, ...] = ()
 
     def lives(self) -> bool:
         return not self.revoked and time.time() < self.expires
@@ -132,21 +135,40 @@ class State(Record):
         with self.lock:
             return self.sessions.pop(session_id, None) is not None
 
-    def issue(self, kind: TokenKind, provider: str | None = None) -> Token:
+    def issue(
+        self,
+        kind: TokenKind,
+        provider: str | None = None,
+        *,
+        ttl: int | None = None,
+        client: str | None = None,
+        rules: tuple[str, ...] = (),
+    ) -> Token:
         """A new sync token ends the one before of the same provider; a read token ends none."""
-        ttl = self.switches.token_ttl
+        ttl = self.switches.token_ttl if ttl is None else ttl
         now = time.time()
         opaque = self.switches.opaque_token
         value = secrets.token_urlsafe(48) if opaque else jwt(kind, int(now), int(now) + ttl)
-        token = Token(value, kind, provider, now + ttl)
+        token = Token(value, kind, provider, now + ttl, client=client, rules=rules)
         with self.lock:
             if kind == "sync":
-                for other in self.tokens.values():
-                    if other.kind == "sync" and other.provider == provider:
-                        other.revoked = True
+                self.revoke_sync_tokens(provider)
             self.tokens[value] = token
             self.remember_secret(value)
         return token
+
+    def revoke_sync_tokens(self, provider: str | None) -> None:
+        """What pushed users for a provider, or into a directory, does no more."""
+        with self.lock:
+            for token in self.tokens.values():
+                if token.kind == "sync" and token.provider == provider:
+                    token.revoked = True
+
+    def revoke_tokens_of(self, client: str) -> None:
+        with self.lock:
+            for token in self.tokens.values():
+                if token.client == client:
+                    token.revoked = True
 
     def token(self, value: str) -> Token | None:
         """The token, if it is known and alive."""

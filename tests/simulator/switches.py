@@ -184,6 +184,17 @@ class Switches(BaseSwitches):
     # the whole broker: SCIM and federation answer 503, and a login leaves no line
     broker_down: bool = False
 
+    # the broker's own API
+    native_api: Literal["offered", "refused_401", "refused_403", "missing"] = "offered"
+    media_types: Literal["both", "vendor", "json"] = "both"
+    native_list: Literal["items", "bare", "value"] = "items"
+    client_key: Literal["both", "id", "client_id"] = "both"
+    start_index: Literal["item", "page"] = "item"
+    slow_deletion: int = 0
+    provider_in_use: bool = False
+    native_forget: list[str] = field(default_factory=list)
+    native_change: dict[str, Any] = field(default_factory=dict)
+
     # SCIM
     create_status: Literal[200, 201] = 201
     update_status: Literal[200, 204] = 200

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 
 from .answers import json_answer
 from .errors import ApiError
+from .identity_services import IdentityServices
 from .state import Session, State, Token
 from .switches import Provider, Switches
 
@@ -20,11 +21,17 @@ ADMIN_CLIENT = "/api/vcenter/identity/broker/tenants/<tenant>/admin-client"
 OPERATOR_IDP = "00000000-0000-4000-8000-0000000000ff"
 
 
-def vcenter_api(state: State, switches: Switches, scim_url: Callable[[], str]) -> Blueprint:
+def vcenter_api(state: State, switches: Switches, scim_url: Callable[[], str], services: IdentityServices) -> Blueprint:
     api = Blueprint("vcenter", __name__)
+
+    def providers() -> list[Provider]:
+        """Those of the switches, and whatever was made through the broker's own API."""
+        known = {provider.idp for provider in switches.providers}
+        return [*switches.providers, *(each for each in services.made() if each.idp not in known)]
+
     _add_session(api, state)
-    _add_providers(api, state, switches)
-    _add_tokens(api, state, switches, scim_url)
+    _add_providers(api, state, switches, providers)
+    _add_tokens(api, state, switches, scim_url, services, providers)
     return api
 
 
@@ -57,14 +64,14 @@ def _add_session(api: Blueprint, state: State) -> None:
         return Response(status=204)
 
 
-def _add_providers(api: Blueprint, state: State, switches: Switches) -> None:
+def _add_providers(api: Blueprint, state: State, switches: Switches, providers: Callable[[], list[Provider]]) -> None:
     @api.get(PROVIDERS)
     def list_providers(tenant: str) -> Response:
         require_session(state)
         _known_tenant(tenant)
         if switches.providers_shape == "missing":
             raise ApiError(404, "OPERATION_NOT_FOUND", "The operation does not exist")
-        rows = [_row(provider) for provider in switches.providers]
+        rows = [_row(provider) for provider in providers()]
         if switches.providers_shape == "list":
             return json_answer(rows)
         return json_answer({switches.providers_shape: rows})
@@ -73,11 +80,18 @@ def _add_providers(api: Blueprint, state: State, switches: Switches) -> None:
     def list_broker_providers() -> Response:
         require_session(state)
         rows = [{"tenant_type": "OPERATOR", "idp": OPERATOR_IDP}]
-        rows += [{"tenant_type": "CUSTOMER", "idp": item.idp} for item in switches.providers]
+        rows += [{"tenant_type": "CUSTOMER", "idp": item.idp} for item in providers()]
         return json_answer({"summary_list": rows})
 
 
-def _add_tokens(api: Blueprint, state: State, switches: Switches, scim_url: Callable[[], str]) -> None:
+def _add_tokens(
+    api: Blueprint,
+    state: State,
+    switches: Switches,
+    scim_url: Callable[[], str],
+    services: IdentityServices,
+    providers: Callable[[], list[Provider]],
+) -> None:
     @api.get(ADMIN_CLIENT)
     def admin_client(tenant: str) -> Response:
         require_session(state)
@@ -96,9 +110,9 @@ def _add_tokens(api: Blueprint, state: State, switches: Switches, scim_url: Call
             raise ApiError(404, "OPERATION_NOT_FOUND", "The operation does not exist")
         if request.get_data():
             raise ApiError(400, "INVALID_ARGUMENT", "The operation takes no body")
-        if idp not in [provider.idp for provider in switches.providers]:
+        if idp not in [provider.idp for provider in providers()]:
             raise ApiError(404, "NOT_FOUND", "The provider does not exist")
-        info = _token_info(state.issue("sync", idp), switches)
+        info = _token_info(state.issue("sync", services.scope_of(idp)), switches)
         answer: dict[str, Any] = {"token_info": info} if switches.token_shape == "nested" else info
         if switches.scim_url != "omitted":
             own = scim_url()

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from simulator import Appliance, PocketId, SddcManager
+from simulator import Appliance, PocketId, SddcManager, WorkspaceOne
 from simulator.pocket_id.client import Caller
+from system.homes import Home
 from system.playbook import Modules, Playbooks
 
 # Whatever a shell has started in the background may have been told to ignore Ctrl-C, and everything below it would.
@@ -78,6 +79,41 @@ def managing(modules: Modules, sddc: SddcManager) -> Modules:
     """Modules of the broker and of SDDC Manager."""
     modules.sddc = sddc
     return modules
+
+
+def running_workspace_one() -> Iterator[WorkspaceOne]:
+    with WorkspaceOne() as workspace_one:
+        yield workspace_one
+
+
+@pytest.fixture
+def workspace_one(running_workspace_one: WorkspaceOne) -> WorkspaceOne:
+    """As after its start: the client that its console made, and nothing else."""
+    running_workspace_one.reset()
+    return running_workspace_one
+
+
+@pytest.fixture
+def in_cloud(tmp_path: Path, appliance: Appliance, workspace_one: WorkspaceOne) -> Modules:
+    """Modules of the broker in Workspace ONE."""
+    modules = Modules(tmp_path, appliance)
+    modules.workspace_one = workspace_one
+    return modules
+
+
+@pytest.fixture
+def in_cloud_home(in_cloud: Modules, workspace_one: WorkspaceOne) -> Home:
+    return Home(in_cloud, workspace_one)
+
+
+@pytest.fixture(params=["vcenter", "workspace_one"])
+def home(request: pytest.FixtureRequest, tmp_path: Path, appliance: Appliance, workspace_one: WorkspaceOne) -> Home:
+    """Either home of the broker."""
+    modules = Modules(tmp_path, appliance)
+    if request.param == "vcenter":
+        return Home(modules, appliance)
+    modules.workspace_one = workspace_one
+    return Home(modules, workspace_one)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from simulator import DEFAULT_DOMAIN, Appliance, PocketId, SddcManager
+from simulator import DEFAULT_DOMAIN, Appliance, PocketId, SddcManager, WorkspaceOne
 from system.module_process import Forked, Json, Spawned, Started
 
 HERE = Path(__file__).parent
@@ -259,6 +259,17 @@ def sddc_connection(sddc: SddcManager) -> Json:
     }
 
 
+def workspace_one_connection(workspace_one: WorkspaceOne) -> Json:
+    """The options of the fragment C(workspace_one), with the client that the console made."""
+    return {
+        "platform": "workspace_one",
+        "base_url": workspace_one.base_url,
+        "api_client_id": workspace_one.bootstrap_client_id,
+        "api_client_secret": workspace_one.bootstrap_secret,
+        "ca_path": str(workspace_one.ca_file),
+    }
+
+
 def ssh_options(known_hosts: Path | str) -> str:
     options = [
         f"UserKnownHostsFile={known_hosts}",
@@ -278,6 +289,7 @@ class Modules:
         self.appliance = appliance
         self.pocket_id: PocketId | None = None
         self.sddc: SddcManager | None = None
+        self.workspace_one: WorkspaceOne | None = None
         self.environment = {**clean_environment(folder), "PYTHONPATH": str(COLLECTIONS)}
 
     def connection(self, module: str) -> Json:
@@ -285,6 +297,8 @@ class Modules:
             return pocket_id_connection(self.pocket_id)
         if module.startswith("sddc_") and self.sddc:
             return sddc_connection(self.sddc)
+        if self.workspace_one:
+            return workspace_one_connection(self.workspace_one)
         appliance = self.appliance
         prefix = "vcenter_" if module in PREFIXED else ""
         return {

@@ -26,7 +26,13 @@ class Field:
     values: tuple[Any, ...] = ()
     pattern: str = ""
     longest: int | None = None
-    """Characters of a text."""
+    """Characters of a text, or items of a list."""
+    between: tuple[int, int] | None = None
+    """The least and the most that a number may be."""
+    filled: bool = False
+    """It cannot be sent empty."""
+    fixed: bool = False
+    """It is taken only where the object is made."""
     read_only: bool = False
     write_only: bool = False
     """A secret: taken, and never told again."""
@@ -43,6 +49,8 @@ class Operation:
     query: Shape = field(default_factory=dict)
     success: tuple[int, ...] = (200,)
     errors: tuple[int, ...] = ()
+    media_type: str = ""
+    """The vendor's own, besides application/json."""
 
 
 def matching(operations: tuple[Operation, ...], method: str, path: str) -> Operation | None:
@@ -109,6 +117,8 @@ def _object_faults(prefix: str, shape: Shape, value: Any, partial: bool) -> list
                 found.append(f"{prefix}{name}: missing")
         elif known.read_only:
             found.append(f"{prefix}{name}: read only")
+        elif known.fixed and partial:
+            found.append(f"{prefix}{name}: cannot be changed")
         else:
             found += _value_faults(f"{prefix}{name}", known, value[name], partial)
     return found
@@ -126,6 +136,10 @@ def _value_faults(name: str, known: Field, value: Any, partial: bool) -> list[st
         found.append(f"{name}: not one of {', '.join(map(str, known.values))}")
     if known.pattern and not re.fullmatch(known.pattern, value):
         found.append(f"{name}: characters that are not allowed")
+    if known.filled and not value:
+        found.append(f"{name}: empty")
+    if known.between is not None and not known.between[0] <= value <= known.between[1]:
+        found.append(f"{name}: not between {known.between[0]} and {known.between[1]}")
     if known.longest is not None and len(value) > known.longest:
         found.append(f"{name}: longer than {known.longest}")
     if isinstance(known.shape, Field):
