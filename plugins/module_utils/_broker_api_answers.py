@@ -51,7 +51,8 @@ def read_rows(document: Any) -> Rows:
     if not isinstance(document, Mapping):
         raise ValueError(f"no list in an answer with {describe(document)}")
     total, number = (_number(document.get(name)) for name in ("totalCount", "pageNumber"))
-    rows = next((document[key] for key in _LISTS if isinstance(document.get(key), list)), [] if total == 0 else None)
+    held = [document[key] for key in _LISTS if isinstance(document.get(key), list)]
+    rows: Any = held[0] if held else [] if total == 0 else None
     if rows is None or not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"no list in an answer with {describe(document)}")
     return Rows(rows, total, number)

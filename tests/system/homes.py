@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -80,6 +80,20 @@ class Home:
             self.only_harmless()
         return done
 
+    def changes_alone(self, module: str, result: str, one: Json, changes: Sequence[tuple[str, Json]]) -> None:
+        """Each change of a list, foretold and made, touches just the path that it says; in the end all is as it was said."""
+        before = self.well(module, **one)[result]
+        last: Json = {}
+        for path, options in changes:
+            changed = self.well(module, **one, **options)
+            after = changed[result]
+            assert (changed["changed"], changed["operation"]) == (True, "update"), path
+            assert differing(before, after) == {path}
+            before, last = after, options
+        self.server.clear_requests()
+        assert self.well(module, **one, **last)["changed"] is False
+        self.only_harmless()
+
     def only_harmless(self) -> None:
         """All that was sent besides GET are sign-ins."""
         sent = {(seen.method, seen.path) for seen in self.server.requests if seen.method != "GET"}
@@ -121,3 +135,15 @@ class Home:
             yield bodies
         finally:
             self.server.gate.around = straight
+
+
+def differing(before: Json, after: Json, prefix: str = "") -> set[str]:
+    """The dotted paths of what two results have otherwise, down to what profiles hold."""
+    found: set[str] = set()
+    for name in before.keys() | after.keys():
+        left, right = before.get(name), after.get(name)
+        if left == right:
+            continue
+        deeper = not prefix and isinstance(left, dict) and isinstance(right, dict)
+        found |= differing(left, right, f"{name}.") if deeper and left and right else {f"{prefix}{name}"}
+    return found
