@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 DEFAULT_STATE = Path(".cache/appliance")
 POCKET_ID = "pocket-id"
 SDDC_MANAGER = "sddc-manager"
+WORKSPACE_ONE = "workspace-one"
+BESIDE = {POCKET_ID: "Pocket ID", WORKSPACE_ONE: "Workspace ONE", SDDC_MANAGER: "SDDC Manager"}
+"""What runs beside the appliance, each in a folder of its own in the appliance's."""
 DEFAULT_SSHD = Path(".cache/sshd")
 
 
@@ -52,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="simulator", description=__doc__)
     commands = parser.add_subparsers(required=True)
 
-    start = commands.add_parser("start", parents=[common], help="start an appliance, a Pocket ID and an SDDC Manager")
+    start = commands.add_parser("start", parents=[common], help=f"start an appliance, and {', '.join(BESIDE.values())}")
     start.set_defaults(command=_start)
     start.add_argument("--detach", action="store_true", help="come back while it goes on running")
     start.add_argument("--no-ssh", action="store_true", help="HTTPS only")
@@ -110,6 +113,7 @@ def _start(options: argparse.Namespace) -> int:
     from .appliance import Appliance
     from .pocket_id import PocketId
     from .sddc_manager import SddcManager
+    from .workspace_one import WorkspaceOne
 
     ssh = None if options.no_ssh else options.sshd
     stop = threading.Event()
@@ -123,12 +127,18 @@ def _start(options: argparse.Namespace) -> int:
         with (
             appliance,
             PocketId(state_dir / POCKET_ID) as pocket_id,
+            WorkspaceOne(state_dir / WORKSPACE_ONE) as workspace_one,
             SddcManager(state_dir / SDDC_MANAGER, mint=lambda: (appliance.mint(), appliance.scim_url)) as sddc_manager,
         ):
             _fill(pocket_id)
-            about = (appliance.description(), pocket_id.description(), sddc_manager.description())
-            write_files(state_dir, *about, domain)
-            print(words(state_dir, *about))
+            about = appliance.description()
+            beside = {
+                POCKET_ID: pocket_id.description(),
+                WORKSPACE_ONE: workspace_one.description(),
+                SDDC_MANAGER: sddc_manager.description(),
+            }
+            write_files(state_dir, about, beside, domain)
+            print(words(state_dir, about, beside))
             print("Ctrl-C stops it.", flush=True)
             stop.wait()
     except RuntimeError as error:
@@ -194,7 +204,7 @@ def _start_detached(options: argparse.Namespace, state_dir: Path) -> int:
     while time.monotonic() < end and child.poll() is None:
         about = _running(state_dir)
         if about and written(state_dir):
-            print(words(state_dir, about, _pocket_id(state_dir), _sddc_manager(state_dir)))
+            print(words(state_dir, about, _all_beside(state_dir)))
             print(f"It runs until: python -m simulator stop --state {options.state}")
             return 0
         time.sleep(0.05)
@@ -225,7 +235,7 @@ def _stop(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     state_dir = options.state.absolute()
     about = _required(state_dir)
-    print(words(state_dir, about, _pocket_id(state_dir), _sddc_manager(state_dir)))
+    print(words(state_dir, about, _all_beside(state_dir)))
     return 0
 
 
@@ -260,7 +270,7 @@ def _sign_in(options: argparse.Namespace) -> int:
     state_dir: Path = options.state.absolute()
     about = _required(state_dir)
     wanted = {"username": options.name, "client_id": options.client_id}
-    sub = _call(_pocket_id(state_dir), "sign-in", wanted)["sub"]
+    sub = _call(_beside(state_dir, POCKET_ID), "sign-in", wanted)["sub"]
     if sub is None:
         print("refused by Pocket ID: vCenter never sees it")
     else:
@@ -271,7 +281,7 @@ def _sign_in(options: argparse.Namespace) -> int:
 def _change_members(options: argparse.Namespace) -> int:
     state_dir: Path = options.state.absolute()
     _required(state_dir)
-    _call(_pocket_id(state_dir), options.change, {"group": options.group, "username": options.name})
+    _call(_beside(state_dir, POCKET_ID), options.change, {"group": options.group, "username": options.name})
     print(f"{options.name} {'is in' if options.change == 'join' else 'is not in'} {options.group}")
     return 0
 
@@ -304,21 +314,16 @@ def _running(state_dir: Path) -> dict[str, Any] | None:
     return about if answer.get("pid") == about["pid"] else None
 
 
-def _pocket_id(state_dir: Path) -> dict[str, Any]:
-    """The description of the Pocket ID that runs beside the appliance."""
-    return _beside(state_dir, POCKET_ID, "Pocket ID")
+def _all_beside(state_dir: Path) -> dict[str, dict[str, Any]]:
+    return {name: _beside(state_dir, name) for name in BESIDE}
 
 
-def _sddc_manager(state_dir: Path) -> dict[str, Any]:
-    """The description of the SDDC Manager that runs beside the appliance."""
-    return _beside(state_dir, SDDC_MANAGER, "SDDC Manager")
-
-
-def _beside(state_dir: Path, name: str, label: str) -> dict[str, Any]:
+def _beside(state_dir: Path, name: str) -> dict[str, Any]:
+    """The description of what runs beside the appliance."""
     try:
         about: dict[str, Any] = json.loads((state_dir / name / f"{name}.json").read_text())
     except (OSError, ValueError):
-        raise RefusalError(f"No {label} runs in {state_dir}. Start them all: make appliance") from None
+        raise RefusalError(f"No {BESIDE[name]} runs in {state_dir}. Start them all: make appliance") from None
     return about
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files and the words that tell a person, and Ansible, how to reach the appliance, Pocket ID and SDDC Manager."""
+"""The files and the words that tell a person, and Ansible, how to reach what was started."""
 
 from __future__ import annotations
 
@@ -14,6 +14,23 @@ _INVENTORY = "inventory.yml"
 _VARIABLES = "vars.yml"
 _COLLECTIONS = ".cache/collections"
 _COLLECTIONS_VARIABLE = f"ANSIBLE_COLLECTIONS_PATH={_COLLECTIONS} "
+# Names that the role does not know: whether it is to ask one of them is for the play to say.
+_VARIABLES_OF = {
+    "pocket-id": {"url": "url", "api_key": "api_key", "ca_path": "ca_file"},
+    "workspace-one": {
+        "base_url": "url",
+        "api_client_id": "client_id",
+        "api_client_secret": "client_secret",
+        "ca_path": "ca_file",
+    },
+    "sddc-manager": {
+        "hostname": "fqdn",
+        "port": "https_port",
+        "ca_path": "ca_file",
+        "username": "username",
+        "password": "password",
+    },
+}
 _USERS = [
     {
         "username": "muffin",
@@ -24,12 +41,14 @@ _USERS = [
 ]
 
 
-def write_files(
-    state_dir: Path, about: dict[str, Any], pocket_id: dict[str, Any], sddc_manager: dict[str, Any], domain: str | None
-) -> None:
-    """JSON is YAML, and needs no library here."""
+def write_files(state_dir: Path, about: dict[str, Any], beside: dict[str, dict[str, Any]], domain: str | None) -> None:
+    """JSON is YAML, and needs no library here. C(beside) are the descriptions of the other systems, by their folders."""
     _write(state_dir / _INVENTORY, inventory(about))
-    others = {**pocket_id_variables(pocket_id), **sddc_manager_variables(sddc_manager)}
+    others = {
+        f"{system.replace('-', '_')}_{name}": beside[system][key]
+        for system, names in _VARIABLES_OF.items()
+        for name, key in names.items()
+    }
     _write(state_dir / _VARIABLES, {**variables(about, domain), **others})
 
 
@@ -90,23 +109,8 @@ def variables(about: dict[str, Any], domain: str | None) -> dict[str, Any]:
     return result
 
 
-def pocket_id_variables(pocket_id: dict[str, Any]) -> dict[str, Any]:
-    """Names that the role does not know: whether it is to ask Pocket ID is for the play to say."""
-    return {
-        "pocket_id_url": pocket_id["url"],
-        "pocket_id_api_key": pocket_id["api_key"],
-        "pocket_id_ca_path": pocket_id["ca_file"],
-    }
-
-
-def sddc_manager_variables(sddc_manager: dict[str, Any]) -> dict[str, Any]:
-    """Names of the fragment C(sddc), behind sddc_manager_."""
-    names = {"hostname": "fqdn", "port": "https_port", "ca_path": "ca_file"}
-    names |= {name: name for name in ("username", "password")}
-    return {f"sddc_manager_{name}": sddc_manager[theirs] for name, theirs in names.items()}
-
-
-def words(state_dir: Path, about: dict[str, Any], pocket_id: dict[str, Any], sddc_manager: dict[str, Any]) -> str:
+def words(state_dir: Path, about: dict[str, Any], beside: dict[str, dict[str, Any]]) -> str:
+    pocket_id, workspace_one, sddc_manager = (beside[system] for system in _VARIABLES_OF)
     shown = _shown(state_dir)
     simulator = "PYTHONPATH=tests python -m simulator"
     state = f" --state {shlex.quote(shown)}"
@@ -148,6 +152,12 @@ Pocket ID (with muffin and crumpet, and muffin in the group vcenter-admins)
   CA file     {pocket_id["ca_file"]}
   API key     {pocket_id["api_key"]}
 
+Workspace ONE (with the client that its console makes, and no directory yet)
+  URL         {workspace_one["url"]}
+  CA file     {workspace_one["ca_file"]}
+  client      {workspace_one["client_id"]}
+  secret      {workspace_one["client_secret"]}
+
 SDDC Manager (with the embedded identity provider alone)
   URL         {sddc_manager["url"]}
   CA file     {sddc_manager["ca_file"]}
@@ -158,8 +168,8 @@ SDDC Manager (with the embedded identity provider alone)
 Files
   inventory   {shown}/inventory.yml (the appliance is the host `appliance`)
   variables   {shown}/vars.yml (federated_users_hostname, _port, _ca_path, _username, _password,
-              _domain, _log_host, _log_path; pocket_id_url, _api_key, _ca_path;
-              sddc_manager_hostname, _port, _ca_path, _username, _password)
+              _domain, _log_host, _log_path; pocket_id_url, _api_key, _ca_path; workspace_one_base_url,
+              _api_client_id, _api_client_secret, _ca_path; sddc_manager_hostname, _port, _ca_path, _username, _password)
   all of it   {shown}/appliance.json
 
 Sign in as somebody (the first time it is denied, and the log tells why)

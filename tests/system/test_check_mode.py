@@ -13,6 +13,7 @@ from simulator import DEFAULT_DOMAIN, Appliance, Fault, PocketId, SddcManager
 from simulator.permissions import Permission, Principal
 from simulator.switches import DEFAULT_PROVIDER_ID
 from system import sddc_examples
+from system.homes import PROVIDER, Home
 from system.playbook import COLLECTION, NAMESPACE, Json, Modules, Playbooks
 
 # The whole list of what check mode may send besides GET.
@@ -277,6 +278,60 @@ def test_a_token_is_not_rotated_in_check_mode(playbooks: Playbooks, appliance: A
     assert not [name for name in ("new", "ran") if (playbooks.folder / name).exists()]
 
 
+LAB = {"name": "Lab", "domains": ["lab.example.com"]}
+NEW_CLIENT = {"client_id": "new", "grant_types": ["client_credentials"], "scope": ["admin"]}
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "changes"),
+    [
+        ("broker_directory", {"name": "New", "domains": ["new.example.com"]}, True),
+        ("broker_directory", {"name": "Lab", "source": "OKTA"}, True),
+        ("broker_directory", {"name": "Lab", "state": "absent", "force": True}, True),
+        ("broker_directory", LAB, False),
+        ("broker_directory_info", {"sync_client": True}, False),
+        ("broker_identity_provider", {**PROVIDER, "name": "New"}, True),
+        ("broker_identity_provider", {"name": "Pocket", "oidc_profile": {"client_id": "other"}}, True),
+        ("broker_identity_provider", {"name": "Pocket", "state": "absent"}, True),
+        ("broker_identity_provider", PROVIDER, False),
+        ("broker_identity_provider_info", {"saml_metadata": True}, False),
+        ("broker_oauth2_client", NEW_CLIENT, True),
+        ("broker_oauth2_client", {"client_id": "old", "rule_set_names": ["TENANT_ADMIN"]}, True),
+        ("broker_oauth2_client", {"client_id": "old", "secret_rotation": "started", "secondary_secret": "s" * 9}, True),
+        ("broker_oauth2_client", {"client_id": "old", "state": "absent"}, True),
+        ("broker_oauth2_client", {"client_id": "old", "scope": ["admin"]}, False),
+        ("broker_oauth2_client_info", {}, False),
+        ("sync_token", {"directory": "Lab"}, True),
+        ("scim_users", {"users": [{"username": "new", "external_id": "id-new"}]}, True),
+    ],
+)
+def test_the_brokers_own_api_in_check_mode(home: Home, module: str, options: Json, changes: bool) -> None:
+    """In both homes; before the run, nothing but what reads and signs in."""
+    home.services.create_directory(dict(LAB))
+    directory = next(each.id for each in home.services.directories.values() if each.body["name"] == "Lab")
+    home.services.create_provider(
+        {
+            "idp_name": "Pocket",
+            "idp_type": "OIDC",
+            "directory_list": [{"id": directory}],
+            "oidc_profile": dict(PROVIDER["oidc_profile"]),
+        }
+    )
+    home.services.place_client({**NEW_CLIENT, "client_id": "old"}, "secret-of-the-old-client")
+    if module == "scim_users":
+        where = (directory, "lab.example.com") if home.modules.workspace_one else (DEFAULT_PROVIDER_ID, DEFAULT_DOMAIN)
+        options = {**options, "provider_id": where[0], "domain": where[1]}
+    before = home.held()
+    dry = home.well(module, check=True, **options)
+    home.only_harmless()
+    assert home.held() == before
+    real = home.well(module, **options)
+    assert dry["changed"] == real["changed"] == bool(home.server.writes() or home.server.mintings()) == changes
+    assert dry.get("diff") == real.get("diff")
+    assert dry.get("operation") == real.get("operation")
+    assert dry.keys() == real.keys()
+
+
 HELD: dict[str, Callable[..., None]] = {
     "externalid_fact": test_the_log_is_read_in_check_mode_too,
     "rotate_token": test_a_token_is_not_rotated_in_check_mode,
@@ -288,6 +343,11 @@ HELD: dict[str, Callable[..., None]] = {
     "sddc_identity_source": test_sddc_manager_in_check_mode,
     "sddc_oidc_info": test_sddc_manager_in_check_mode,
     "sddc_sync_token": test_sddc_manager_in_check_mode,
+    **{
+        f"broker_{name}{info}": test_the_brokers_own_api_in_check_mode
+        for name in ("directory", "identity_provider", "oauth2_client")
+        for info in ("", "_info")
+    },
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, PocketId, SddcManager
+from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, PocketId, SddcManager, WorkspaceOne
 from system.playbook import NAMESPACE, REPOSITORY, Playbooks
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins/modules").glob("[!_]*.py"))
@@ -74,10 +74,43 @@ def environment(appliance: Appliance, pocket_id: PocketId) -> dict[str, str]:
     }
 
 
+def in_cloud(content: Any, workspace_one: WorkspaceOne) -> Any:
+    """The same with the simulated tenant, whose certificate no public authority signed."""
+    if isinstance(content, list):
+        return [in_cloud(value, workspace_one) for value in content]
+    if not isinstance(content, dict):
+        return content
+    if content.get("platform") == "workspace_one":
+        return {**content, "base_url": workspace_one.base_url, "ca_path": str(workspace_one.ca_file)}
+    return {key: in_cloud(value, workspace_one) for key, value in content.items()}
+
+
+def put_tenant(workspace_one: WorkspaceOne, module: str) -> dict[str, str]:
+    """What the examples of Workspace ONE look for there, and their secrets."""
+    secret = "secret-of-the-automation"
+    body = {"client_id": "automation", "grant_types": ["client_credentials"], "scope": ["admin"]}
+    workspace_one.services.place_client({**body, "rule_set_names": ["TENANT_ADMIN"]}, secret)
+    if module != "broker_directory":
+        workspace_one.add_directory("Lab", "lab.example.com")
+    return {
+        "vault_workspace_one_secret": secret,
+        "vault_workspace_one_bootstrap_secret": workspace_one.bootstrap_secret,
+        "vault_client_secret": "secret-of-the-new-client",
+        "vault_next_client_secret": "next-secret-of-the-new-client",
+        "vault_oidc_client_secret": "secret-at-the-provider",
+    }
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_the_examples_of_a_module_run(
-    playbooks: Playbooks, appliance: Appliance, pocket_id: PocketId, sddc: SddcManager, module: str
+    playbooks: Playbooks,
+    appliance: Appliance,
+    pocket_id: PocketId,
+    workspace_one: WorkspaceOne,
+    sddc: SddcManager,
+    module: str,
 ) -> None:
+    tenant = put_tenant(workspace_one, module)
     appliance.login("muffin")
     put_provider(sddc, appliance, module)
     put_people(playbooks.folder)
@@ -93,7 +126,7 @@ def test_the_examples_of_a_module_run(
             "hosts": "appliance" if module == "externalid_fact" else "localhost",
             "gather_facts": False,
             "module_defaults": {f"{NAMESPACE}.externalid_fact": {"log_path": str(appliance.log_path)}},
-            "tasks": adapted(tasks, appliance, pocket_id),
+            "tasks": in_cloud(adapted(tasks, appliance, pocket_id), workspace_one),
         }
         secrets = {
             "vault_vcenter_password": appliance.password,
@@ -101,6 +134,7 @@ def test_the_examples_of_a_module_run(
             "vault_pocket_id_api_key": pocket_id.api_key,
             "vault_sddc_manager_password": sddc.password,
             **dict.fromkeys(("vault_oidc_client_secret", "vault_ldap_password", "vault_corporate_ca"), "anything-else"),
+            **tenant,
         }
         here = environment(appliance, pocket_id) | {
             "SDDC_MANAGER_PORT": str(sddc.https_port),

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, Fault, PocketId, SddcManager
+from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, Fault, PocketId, SddcManager, WorkspaceOne
 from system import sddc_examples
+from system.homes import CLIENT, DIRECTORY, OIDC, PROVIDER
 from system.playbook import (
     NAMESPACE,
     Json,
@@ -24,6 +25,7 @@ from system.playbook import (
     pocket_id_connection,
     pocket_id_settings,
     sddc_connection,
+    workspace_one_connection,
 )
 
 MUFFIN = {"username": "muffin", "given_name": "Muffin"}
@@ -276,6 +278,53 @@ def test_sddc_manager_tells_no_secret(watched: Watched, sddc: SddcManager) -> No
     assert watched.leaks(*secrets) == []
     commands = b"\n".join(processes.seen)
     assert not [each for each in secrets if each.encode() in commands]
+
+
+def test_the_brokers_own_api_tells_no_secret(watched: Watched, workspace_one: WorkspaceOne) -> None:
+    """Neither secrets of clients and providers, nor access tokens, nor in refusals."""
+    access = workspace_one_connection(workspace_one)
+    client = {**CLIENT, "secret": "secret-of-the-client-in-clear"}
+    oidc = {**OIDC, "client_secret": "secret-at-the-provider-in-clear"}
+    rotation = {"client_id": CLIENT["client_id"], "secret_rotation": "started"}
+    given = {"secondary_secret": "second-secret-of-the-client-in-clear"}
+    people = [{"username": "muffin", "external_id": "id-of-muffin", "domain": "lab.example.com"}]
+    tasks: list[Json] = [
+        {f"{NAMESPACE}.broker_oauth2_client": {**access, **client}},
+        {f"{NAMESPACE}.broker_oauth2_client": {**access, **rotation, **given}},
+        {f"{NAMESPACE}.broker_oauth2_client": {**access, **client, "update_secret": "always"}},
+        {f"{NAMESPACE}.broker_oauth2_client_info": access},
+        {f"{NAMESPACE}.broker_directory": {**access, **DIRECTORY}},
+        {f"{NAMESPACE}.broker_directory_info": {**access, "sync_client": True}},
+        {f"{NAMESPACE}.broker_identity_provider": {**access, **PROVIDER, "oidc_profile": oidc}},
+        {
+            f"{NAMESPACE}.broker_identity_provider": {
+                **access,
+                **PROVIDER,
+                "oidc_profile": oidc,
+                "update_secret": "always",
+            }
+        },
+        {f"{NAMESPACE}.broker_identity_provider_info": access},
+        {f"{NAMESPACE}.scim_users": {**access, "users": people}},
+        {f"{NAMESPACE}.sync_token": {**access, "directory": "Lab"}, "no_log": True},
+        {f"{NAMESPACE}.broker_directory": {**access, "name": "Lab", "source": "PING"}},
+        {f"{NAMESPACE}.broker_oauth2_client": {**access, **client, "api_client_secret": "not-the-secret"}},
+    ]
+    for number, task in enumerate(tasks):
+        task |= {"name": f"task {number}", "ignore_errors": True, "register": "seen"}
+    tasks += [{"name": "shown", "ansible.builtin.debug": {"var": "seen"}}]
+    with process_list() as processes:
+        run = watched.tasks(*tasks)
+    assert [result.task for result in run.results if result.outcome == "ignored"] == ["task 12"]
+    workspace_one.switches.faults = [Fault(match="POST /acs/token", kind="html", times=9)]
+    watched.tasks({"name": "a login page", f"{NAMESPACE}.broker_directory_info": access})
+    workspace_one.switches.faults = [Fault(match="POST /oauth2-clients", kind="wrong_json", times=9)]
+    watched.tasks({"name": "spoilt", f"{NAMESPACE}.broker_oauth2_client": {**access, **client, "client_id": "other"}})
+    secrets = [*workspace_one.all_secrets(), "not-the-secret"]
+    assert len(secrets) > 10
+    assert watched.leaks(*secrets) == []
+    commands = b"\n".join(processes.seen)
+    assert not [secret for secret in secrets if secret.encode() in commands]
 
 
 def test_ssh_is_opened_without_telling_a_secret(watched: Watched, appliance: Appliance) -> None:

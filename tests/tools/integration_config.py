@@ -1,6 +1,6 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prints the descriptions of a running simulator, of its Pocket ID and of its SDDC Manager as variables of the integration tests.
+"""Prints the descriptions of a running simulator, and of what runs beside it, as variables of the integration tests.
 
 integration_config.py APPLIANCE_JSON every|one
 every|one: whether the tests run under every variant of the appliance, or under one.
@@ -17,10 +17,9 @@ from typing import Any
 def main(description: str, variants: str) -> int:
     facts = _read(Path(description))
     # The folders of the others are in the appliance's.
-    pocket_id = _read(Path(description).parent / "pocket-id" / "pocket-id.json")
-    facts |= {f"pocket_id_{name}": value for name, value in pocket_id.items()}
-    sddc_manager = _read(Path(description).parent / "sddc-manager" / "sddc-manager.json")
-    facts |= {f"sddc_manager_{name}": value for name, value in sddc_manager.items()}
+    for other in ("pocket-id", "workspace-one", "sddc-manager"):
+        held = _read(Path(description).parent / other / f"{other}.json")
+        facts |= {f"{other.replace('-', '_')}_{name}": value for name, value in held.items()}
     facts["every_variant"] = {"every": True, "one": False}[variants]
     # JSON is YAML.
     print(json.dumps({f"simulator_{name}": value for name, value in facts.items()}, indent=2))
