@@ -142,6 +142,6 @@ def _in_domain(wanted: DesiredUser, known: Sequence[str], field: str) -> Desired
         raise InputError(
             f"{field}domain",
             f"{wanted.domain!r} is not a domain of the identity provider",
-            f"vCenter knows {', '.join(known)}. Users of other domains are never touched.",
+            f"The broker knows {', '.join(known)}. Users of other domains are never touched.",
         )
     return wanted

@@ -60,7 +60,7 @@ def purge_option(
         raise InputError(
             "domain",
             f"{domain!r} is not a domain of the identity provider",
-            f"vCenter knows {', '.join(known)}. Users of other domains are never touched.",
+            f"The broker knows {', '.join(known)}. Users of other domains are never touched.",
         )
     if max_deletes is None:
         raise InputError("max_deletes", "is not given, and purge needs it", "Say how many may go: 5, or 10%.")
