@@ -347,7 +347,7 @@ def saml_profile_spec() -> dict[str, Any]:
         "send_subject_in_request": {"type": "bool"},
         "send_subject_with_mapping": {"type": "bool"},
         "jit_group_membership_attr_name": {"type": "str"},
-        "saml_pass_through_claim_names": {"type": "list", "elements": "str"},
+        "saml_pass_through_claim_names": {"type": "list", "elements": "str", "no_log": False},
         "saml_slo_configuration": {
             "type": "dict",
             "options": {"enabled": {"type": "bool"}, "slo_url": {"type": "str"}, "relay_state_param": {"type": "str"}},
