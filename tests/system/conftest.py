@@ -81,6 +81,7 @@ def managing(modules: Modules, sddc: SddcManager) -> Modules:
     return modules
 
 
+@pytest.fixture(scope="session")
 def running_workspace_one() -> Iterator[WorkspaceOne]:
     with WorkspaceOne() as workspace_one:
         yield workspace_one

@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-import yaml
 from simulator.operations import Operation, writable_fields
 from simulator.operations.sddc_manager import OPERATIONS
+from system.documented import is_documented
 from system.playbook import REPOSITORY
-from system.test_examples import constant
 
 _LDAP = {
     "ldap.domainAlias": "ldap.domain_alias",
@@ -71,23 +68,6 @@ EXCEPTIONS = {
         "deprecated: given when a token is minted, as sddc_sync_token.ttl",
     ),
 }
-
-
-def options(module: str) -> dict[str, Any]:
-    """The documented options of a module, those of SDDC Manager's fragment too."""
-    own = yaml.safe_load(constant(REPOSITORY / f"plugins/modules/{module}.py", "DOCUMENTATION"))
-    shared = yaml.safe_load(constant(REPOSITORY / "plugins/doc_fragments/sddc.py", "DOCUMENTATION"))
-    return {**shared["options"], **(own.get("options") or {})}
-
-
-def is_documented(name: str) -> bool:
-    module, *path = name.split(".")
-    found = options(module)
-    for number, part in enumerate(path):
-        if part not in found:
-            return False
-        found = found[part].get("suboptions") or {} if number + 1 < len(path) else found
-    return True
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -12,23 +11,11 @@ from typing import Any
 import pytest
 import yaml
 from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, PocketId, SddcManager, WorkspaceOne
+from system.documented import constant
 from system.playbook import NAMESPACE, REPOSITORY, Playbooks
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins/modules").glob("[!_]*.py"))
 READMES = (REPOSITORY / "README.md", REPOSITORY / "roles/federated_users/README.md")
-
-
-def constant(path: Path, name: str) -> str:
-    """The text that a file, or its class, assigns to a name."""
-    texts = [
-        statement.value.value
-        for statement in ast.walk(ast.parse(path.read_text()))
-        if isinstance(statement, ast.Assign)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.targets[0], ast.Name)
-        and statement.targets[0].id == name
-    ]
-    return str(texts[0])
 
 
 def examples(module: str) -> list[dict[str, Any]]:
