@@ -52,6 +52,12 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "tenant": {"type": "str"},
     "auth_scheme": {"type": "str", "default": "auto", "choices": ["auto", "hzn", "bearer"]},
     "provider_id": {"type": "str"},
+    "platform": {"type": "str"},
+    "base_url": {"type": "str"},
+    "api_client_id": {"type": "str"},
+    "api_client_secret": {"type": "str", "no_log": True},
+    "directory": {"type": "str"},
+    "token_ttl": {"type": "int"},
     "current_token": {"type": "str", "no_log": True},
     "renew_before": {"type": "int"},
     # The rest is for the control node.
@@ -234,7 +240,7 @@ class ActionModule(ActionBase):
             "changed": not kept or bool(names),
             "minted": not kept and not check_mode,
             "delivered": got,
-            **{name: answer[name] for name in ("expires_at", "expires_in", "scim_url", "provider_id")},
+            **{name: answer[name] for name in ("expires_at", "expires_in", "scim_url", "provider_id", "directory_id")},
         }
         try:
             if token is not None:

@@ -56,7 +56,10 @@ class BrokerObject:
         *,
         deletion: Deletion | None = None,
         query: dict[str, str | int] | None = None,
+        own: bool = False,
     ) -> None:
+        """C(own) is whether it is the client that the task signs in with."""
+        self._own = own
         self._services = services
         self._kind = kind
         self._deletion = deletion
@@ -160,7 +163,14 @@ class BrokerObject:
         except ConflictError as error:
             raise IdentityBrokerError(error.message, way_out=self._kind.in_use) from None
         self._wrote = True
-        return self._gone(changed=True)
+        return self._signed_out() if self._own else self._gone(changed=True)
+
+    def _signed_out(self) -> ObjectOutcome:
+        """Who has deleted itself cannot look any more; that it cannot sign in tells as much."""
+        if not self._services.signs_in():
+            return ObjectOutcome(self.plan, None, changed=True)
+        error = f"The {self._kind.noun} {self._label} was deleted without an error, and still signs in."
+        return ObjectOutcome(self.plan, self.standing, True, error)
 
     def _gone(self, *, changed: bool) -> ObjectOutcome:
         deletion = self._deletion

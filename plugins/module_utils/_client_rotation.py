@@ -65,13 +65,18 @@ def plan_rotation(standing: Mapping[str, Any] | None, options: Mapping[str, Any]
 
 
 def refuse_own_deletion(options: Mapping[str, Any], own: str | None) -> None:
-    """The client that a task signs in with must not delete itself. Raises InputError."""
-    if options["state"] == "absent" and own is not None and options["client_id"] == own:
+    """The client that a task signs in with deletes itself only where that is said. Raises InputError."""
+    if is_own_deletion(options, own) and not options["delete_own"]:
         raise InputError(
             "client_id",
             f"{own!r} is the client that this task itself signs in with",
-            "Sign in with another one, as api_client_id, to delete it.",
+            "Sign in with another one, as api_client_id, to delete it; or set delete_own: true.",
         )
+
+
+def is_own_deletion(options: Mapping[str, Any], own: str | None) -> bool:
+    """Whether a task is to delete the client that it signs in with."""
+    return options["state"] == "absent" and own is not None and options["client_id"] == own
 
 
 def _check(options: Mapping[str, Any]) -> None:

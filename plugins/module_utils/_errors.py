@@ -77,6 +77,10 @@ class NotFoundError(AnswerError):
     """404, or vSphere's OPERATION_NOT_FOUND."""
 
 
+class NoProviderError(NotFoundError):
+    """The broker says in the shape of older versions that it has no external identity provider."""
+
+
 class ConflictError(AnswerError):
     """409 from SCIM, or vSphere's ALREADY_EXISTS (a 400)."""
 

@@ -101,6 +101,15 @@ class IdentityServicesClient:
             self._token = self.home.read_token()
         return self._token
 
+    def signs_in(self) -> bool:
+        """Whether the administrator's credentials give a token, asked for anew."""
+        self._token = None
+        try:
+            self.token()
+        except UnauthenticatedError:
+            return False
+        return True
+
     def hide(self, secret: str | None) -> None:
         """Keep a secret out of messages from now on."""
         if secret:

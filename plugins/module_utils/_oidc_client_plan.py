@@ -30,6 +30,8 @@ class DesiredClient:
     callback_urls: tuple[str, ...] = ()
     allowed_groups: tuple[str, ...] | None = None
     state: str = "present"
+    secret_is_kept: bool = True
+    """Whether there is a secret where the task would keep a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,12 @@ def plan_client(
         return ClientPlan("none" if standing is None else "delete", before)
     if standing is None and not wanted.callback_urls:
         raise InputError("vcenter", "is not given, and a new client needs it", "Give vcenter, or callback_urls.")
+    if standing is not None and not wanted.secret_is_kept and not rotate:
+        raise InputError(
+            "secret_file",
+            f"holds no secret, and Pocket ID shows that of the client {wanted.name!r}, which stands, only when it is made",
+            "Put it there (mode 0600), or make another one with rotate_secret, which ends it.",
+        )
     settings = _settings(wanted)
     ids = None if wanted.allowed_groups is None else tuple(groups[name].id for name in wanted.allowed_groups)
     if ids is not None:

@@ -14,6 +14,7 @@ from ._broker_answers import Provider, SyncToken, read_admin_token, read_provide
 from ._errors import (
     IdentityBrokerError,
     InputError,
+    NoProviderError,
     NotFoundError,
     TransportError,
     UnauthenticatedError,
@@ -109,7 +110,7 @@ class VcenterClient:
         except NotFoundError:
             document = self.call("GET", "/api/vcenter/identity/authbrokeridp", attempted)
             if not self.understood(attempted, lambda: read_providers(document, self._tenant)):
-                raise NotFoundError(
+                raise NoProviderError(
                     attempted,
                     self.hostname,
                     f"it has no external identity provider in the tenant {self._tenant!r}",

@@ -71,6 +71,12 @@ options:
       client_secret:
         description: Its secret. The broker never tells it, see O(update_secret).
         type: str
+      client_secret_file:
+        description:
+          - A file, on the host that runs the module, with the bare secret in place of O(oidc_profile.client_secret), as
+            M(homelab.identity_broker.pocket_id_oidc_client) writes it. It is refused where others can read it.
+          - In check mode it may be missing, since an earlier task may make it.
+        type: path
       oidc_user_attribute_mapping:
         description: From attributes of the broker's users to claims of the ID token.
         type: dict
@@ -310,7 +316,9 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_re
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, broker_spec
 from ansible_collections.homelab.identity_broker.plugins.module_utils._client_rotation import ALWAYS
+from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
+from ansible_collections.homelab.identity_broker.plugins.module_utils._token_file import read_token_file
 
 
 def oidc_profile_spec() -> dict[str, Any]:
@@ -319,6 +327,7 @@ def oidc_profile_spec() -> dict[str, Any]:
         "configuration_url": {"type": "str"},
         "client_id": {"type": "str"},
         "client_secret": {"type": "str", "no_log": True},
+        "client_secret_file": {"type": "path", "no_log": False},
         "oidc_user_attribute_mapping": {"type": "dict"},
         "authorize_params": {"type": "dict"},
         "token_params": {"type": "dict", "no_log": False},
@@ -328,6 +337,21 @@ def oidc_profile_spec() -> dict[str, Any]:
         "login_hint_user_attribute": {"type": "str"},
         "send_login_hint_in_request": {"type": "bool"},
     }
+
+
+def with_secret(profile: dict[str, Any] | None, *, check_mode: bool) -> dict[str, Any] | None:
+    """The profile with the secret that its file holds. Raises InputError."""
+    field = "oidc_profile.client_secret_file"
+    given = dict(profile or {})
+    path = given.pop("client_secret_file", None)
+    if profile is None or path is None:
+        return None if profile is None else given
+    if given.get("client_secret"):
+        raise InputError(field, "is given, and client_secret too", "Give either.")
+    kept = read_token_file(path, field=field)
+    if kept is None and not check_mode:
+        raise InputError(field, f"{path} holds no secret", "Put the bare secret there (mode 0600).")
+    return {**given, "client_secret": kept.token if kept else "(to come)"}
 
 
 def saml_profile_spec() -> dict[str, Any]:
@@ -382,7 +406,9 @@ def main() -> None:
 
     def ensure(session: BrokerSession) -> dict[str, Any]:
         services = session.services
-        fields, directories = wanted_provider(options), []
+        profile = with_secret(options["oidc_profile"], check_mode=module.check_mode)
+        session.services.hide((profile or {}).get("client_secret"))
+        fields, directories = wanted_provider({**options, "oidc_profile": profile}), []
         if fields.get("directory_list") and options["state"] == "present":
             directories = services.rows(DIRECTORIES)
             fields["directory_list"], missing = directory_ids(

@@ -100,6 +100,13 @@ options:
     description:
       - After how many minutes a rotation ends by itself, at most 10080 (7 days). The broker's default is a day.
     type: int
+  delete_own:
+    description:
+      - Whether the task may delete the client that it signs in with itself, as one that was made for the first steps alone. Where
+        that cannot sign in, it is taken for deleted, and a warning says so.
+      - Only for O(platform=workspace_one) and O(state=absent).
+    type: bool
+    default: false
   state:
     description: Whether the client is to be there.
     type: str
@@ -242,16 +249,22 @@ requests:
 
 from typing import Any
 
-from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_broker_object import BrokerObject
+from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_broker_object import (
+    BrokerObject,
+    ObjectOutcome,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_client_secret import ensure_client
-from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_object_plan import Wanted
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_object_plan import ObjectPlan, Wanted
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_objects import CLIENTS, checked_client
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_results import client_result, named
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, broker_spec
 from ansible_collections.homelab.identity_broker.plugins.module_utils._client_rotation import (
+    Rotation,
+    is_own_deletion,
     plan_rotation,
     refuse_own_deletion,
 )
+from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 
 GRANTS = ["password", "client_credentials", "refresh_token", "authorization_code", "token", "id_token"]
@@ -282,6 +295,7 @@ def main() -> None:
             "secret_rotation": {"type": "str", "choices": ["started", "finished"], "no_log": False},
             "secondary_secret": {"type": "str", "no_log": True},
             "primary_secret_auto_retire_duration": {"type": "int", "no_log": False},
+            "delete_own": {"type": "bool", "default": False},
             "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
         },
     )
@@ -290,6 +304,12 @@ def main() -> None:
     def ensure(session: BrokerSession) -> dict[str, Any]:
         own = options["api_client_id"] if session.is_workspace_one else None
         refuse_own_deletion(options, own)
+        is_own = is_own_deletion(options, own)
+        if is_own and not session.services.signs_in():
+            session.warnings.append(
+                f"The client {own} cannot sign in, so it is taken for deleted. If just its secret is another one, it still stands."
+            )
+            return result(session, ObjectOutcome(ObjectPlan(CLIENTS, "none"), None, changed=False), Rotation())
         fields = named({name: options[name] for name in CLIENTS.rules})
         client = BrokerObject(
             session.services,
@@ -299,10 +319,18 @@ def main() -> None:
             query=None
             if options["revoke_token_on_rule_set_removal"]
             else {"revoke_token_on_rule_set_removal": "false"},
+            own=is_own,
         )
+        if is_own and client.standing is None:
+            raise InputError("client_id", f"{own!r} signs in, and the broker's list lacks it", "Look in the console.")
         rotation = plan_rotation(client.standing, options)
         outcome, secret = ensure_client(session.services, client, rotation, check_mode=module.check_mode)
         session.released = secret
+        return result(session, outcome, rotation, secret)
+
+    def result(
+        session: BrokerSession, outcome: ObjectOutcome, rotation: Rotation, secret: str | None = None
+    ) -> dict[str, Any]:
         return {
             "changed": outcome.changed,
             **({"failed": True, "msg": outcome.error} if outcome.error else {}),

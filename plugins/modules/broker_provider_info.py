@@ -24,6 +24,12 @@ options:
   name:
     description: Return only providers with this name (without regard to case).
     type: str
+  domain:
+    description:
+      - Return only providers that have this domain (without regard to case). One that does not tell its domains is returned as
+        well, with a warning.
+    type: str
+    version_added: 0.2.0
 seealso:
   - module: homelab.identity_broker.sync_token
   - module: homelab.identity_broker.scim_user
@@ -71,16 +77,35 @@ provider_id:
 
 from typing import Any
 
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_answers import Provider
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import BrokerSession, vcenter_spec
+from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import NoProviderError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
+from ansible_collections.homelab.identity_broker.plugins.module_utils._texts import folded
 from ansible_collections.homelab.identity_broker.plugins.module_utils._vcenter import narrowed
 
 
+def providers(session: BrokerSession) -> list[Provider]:
+    """All of them. That there is none is no failure here."""
+    try:
+        return session.vcenter.providers()
+    except NoProviderError:
+        return []
+
+
 def main() -> None:
-    module = make_module(vcenter_spec(), {"provider_id": {"type": "str"}, "name": {"type": "str"}})
+    module = make_module(vcenter_spec(), {name: {"type": "str"} for name in ("provider_id", "name", "domain")})
 
     def read(session: BrokerSession) -> dict[str, Any]:
-        found = narrowed(session.vcenter.providers(), module.params["provider_id"], module.params["name"])
+        options = module.params
+        found = narrowed(providers(session), options["provider_id"], options["name"])
+        if options["domain"] is not None:
+            found = [
+                each for each in found if not each.domains or folded(options["domain"]) in map(folded, each.domains)
+            ]
+            session.warnings += [
+                f"{each.name or each.id} does not tell its domains." for each in found if not each.domains
+            ]
         return {
             "changed": False,
             "providers": [{"id": p.id, "name": p.name, "domains": list(p.domains)} for p in found],

@@ -64,6 +64,12 @@ options:
         it is given the new one.
     type: bool
     default: false
+  secret_file:
+    description:
+      - A file, on the host that runs the module, that gets a new secret, in place of RV(secret). It is replaced as a whole, with
+        mode C(0600), and refused where others can read it or it holds anything but a secret.
+      - Where the client stands and the file holds no secret, the task fails before it changes anything, unless a new one is made.
+    type: path
   state:
     description: Whether the client is to be there.
     type: str
@@ -129,7 +135,7 @@ client:
       elements: str
       sample: [vcenter-admins]
 secret:
-  description: The new secret, where one was made; else null. Set C(no_log) on the task.
+  description: The new secret, where one was made and O(secret_file) is not given; else null. Set C(no_log) on the task.
   returned: success
   type: str
   sample: null
@@ -153,6 +159,7 @@ requests:
 from typing import Any
 
 from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_oidc_client import ensure_client
+from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._oidc_client_plan import (
     DesiredClient,
@@ -163,6 +170,16 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._pocket_id
     pocket_id_spec,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._texts import text_option
+from ansible_collections.homelab.identity_broker.plugins.module_utils._token_targets import token_in_file, write_file
+
+
+def unwritten(path: str, secret: str) -> str:
+    """Why a new secret could not be written into a file; empty where it was."""
+    try:
+        write_file("secret_file", path, secret)
+    except InputError as error:
+        return f"{error} The secret that was made is lost: make another one with rotate_secret."
+    return ""
 
 
 def main() -> None:
@@ -175,28 +192,35 @@ def main() -> None:
             "callback_urls": {"type": "list", "elements": "str", "default": []},
             "allowed_groups": {"type": "list", "elements": "str"},
             "rotate_secret": {"type": "bool", "default": False, "no_log": False},
+            "secret_file": {"type": "path", "no_log": False},
             "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
         },
     )
     options = module.params
 
     def ensure(session: PocketIdSession) -> dict[str, Any]:
-        groups = options["allowed_groups"]
+        groups, path = options["allowed_groups"], options["secret_file"]
+        present = options["state"] == "present"
         wanted = DesiredClient(
             name=text_option("name", options["name"]) or "",
             client_id=text_option("client_id", options["client_id"]),
             callback_urls=callback_urls(options["vcenter"], options["callback_urls"]),
             allowed_groups=None if groups is None else tuple(dict.fromkeys(groups)),
             state=options["state"],
+            secret_is_kept=not (path and present) or token_in_file("secret_file", path) is not None,
         )
         outcome = ensure_client(
             session.pocket_id, wanted, rotate=options["rotate_secret"], check_mode=module.check_mode
         )
+        error = outcome.error
+        if path and outcome.secret is not None:
+            error = " ".join(each for each in (error, unwritten(path, outcome.secret)) if each)
+            outcome.secret = None
         session.released = outcome.secret
         return {
             "changed": outcome.changed,
-            "failed": bool(outcome.error),
-            **({"msg": outcome.error} if outcome.error else {}),
+            "failed": bool(error),
+            **({"msg": error} if error else {}),
             "client": outcome.client,
             "secret": outcome.secret,
             "operation": outcome.plan.operation,

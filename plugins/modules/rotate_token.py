@@ -23,6 +23,7 @@ author:
 extends_documentation_fragment:
   - homelab.identity_broker.attributes
   - homelab.identity_broker.vcenter
+  - homelab.identity_broker.workspace_one
   - ansible.builtin.action_common_attributes
   - ansible.builtin.action_common_attributes.conn
   - ansible.builtin.action_common_attributes.flow
@@ -104,6 +105,12 @@ options:
   provider_id:
     description: The broker's id of the identity provider; needed only where the broker has several.
     type: str
+  directory:
+    description: The directory that the token pushes users into; see M(homelab.identity_broker.sync_token).
+    type: str
+  token_ttl:
+    description: For how many minutes a minted token lives; see M(homelab.identity_broker.sync_token).
+    type: int
 notes:
   - At least one of O(file), O(vault_file) and O(command) is needed.
   - Use C(throttle=1) for several hosts that could be the same vCenter, or each would revoke what another hands over.
@@ -166,10 +173,15 @@ scim_url:
   type: str
   sample: https://vcsa.example.org/usergroup/t/CUSTOMER/scim/v2
 provider_id:
-  description: The provider that the token is for.
+  description: The provider that the token is for; null where it is for a directory.
   returned: success, and failure after the minting
   type: str
   sample: 3750355e-b646-44ed-9ce8-9d8fb66564a7
+directory_id:
+  description: The directory that the token is for; null where it is for a provider.
+  returned: success, and failure after the minting
+  type: str
+  sample: null
 summary:
   description: The same for people, a line each.
   returned: success

@@ -253,11 +253,7 @@ def main() -> None:
         home: TokenHome = (
             session.vcenter if not of_directory else DirectoryTokens(session.services, options["token_ttl"])
         )
-        choose = chosen_directory if of_directory else chosen_provider
-        named = options["directory"] if of_directory else options["provider_id"]
-        ids = {
-            "directory_id" if of_directory else "provider_id": choose(home.providers(), named, None, home.hostname).id
-        }
+        ids = chosen(session, home, of_directory=of_directory)
         given = SyncToken(options["current_token"], None) if options["current_token"] else None
         kept = given or (read_token_file(path) if path else None)
         stands, refused = judged(session, home, kept, options, curious=module.check_mode) if kept else (False, False)
@@ -267,18 +263,30 @@ def main() -> None:
             check_token_file(path)
         if module.check_mode:
             return result(session, home, None, ids, before=kept, refused=refused)
-        minted = home.mint_sync_token(next(iter(ids.values())))
+        minted = home.mint_sync_token(str(next(iter(ids.values()))))
         url = trusted_scim_url(minted.scim_url, home.hostname) if minted.scim_url else None
         token = replace(minted, scim_url=url)
         if path:
             write_token_file(path, token)
         return result(session, home, token, ids, before=kept)
 
+    def chosen(session: BrokerSession, home: TokenHome, *, of_directory: bool) -> dict[str, str | None]:
+        if not of_directory:
+            return {"provider_id": chosen_provider(home.providers(), options["provider_id"], None, home.hostname).id}
+        directories, named = home.providers(), options["directory"]
+        if module.check_mode and named and not any(named in (each.id, each.name) for each in directories):
+            # As broker_identity_provider takes it.
+            session.warnings.append(
+                f"There is no directory {named!r} yet. It is taken for one that an earlier task makes."
+            )
+            return {"directory_id": None}
+        return {"directory_id": chosen_directory(directories, named, None, home.hostname).id}
+
     def result(
         session: BrokerSession,
         home: TokenHome,
         token: SyncToken | None,
-        ids: dict[str, str],
+        ids: dict[str, str | None],
         *,
         before: SyncToken | None,
         refused: bool = False,

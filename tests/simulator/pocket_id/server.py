@@ -57,6 +57,7 @@ class PocketId(Service[PocketIdSwitches]):
             app.register_error_handler(status, self._nothing_there)
         app.after_request(_for_nobody_else)
         app.get("/healthz")(lambda: Response(status=204))
+        app.get("/.well-known/openid-configuration")(self._discovery)
         app.register_blueprint(self._api())
         app.register_blueprint(control_api(self))
         self._serve(self._one_at_a_time(app), self.record, self._expire)
@@ -70,6 +71,19 @@ class PocketId(Service[PocketIdSwitches]):
             self._keys.clear()
             self._ended.clear()
             self._caller_of(self.api_key)
+
+    def _discovery(self) -> Response:
+        """What a relying party needs of it (OpenID Connect Discovery 1.0, section 3)."""
+        document = {
+            "issuer": self.base_url,
+            "authorization_endpoint": f"{self.base_url}/authorize",
+            "token_endpoint": f"{self.base_url}/api/oidc/token",
+            "jwks_uri": f"{self.base_url}/.well-known/jwks.json",
+            "response_types_supported": ["code", "id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+        }
+        return json_answer(document, 200, JSON)
 
     def writes(self) -> list[Seen]:
         return [seen for seen in self.requests if seen.method not in ("GET", "HEAD", "OPTIONS")]
