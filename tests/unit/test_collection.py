@@ -20,6 +20,7 @@ MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("[!_]*.py"))
 UTILS = sorted(path.stem for path in (PLUGINS / "module_utils").glob("[!_]*.py")) + sorted(
     path.stem for path in (PLUGINS / "module_utils").glob("_[!_]*.py")
 )
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
 FRAGMENT = "homelab.identity_broker."
 
 # Imports run downwards only; the ground floor is pure.
@@ -227,23 +228,25 @@ def imports(path: Path) -> list[str]:
     return found
 
 
-def test_the_role_documents_exactly_what_it_uses() -> None:
-    role = ROOT / "roles/federated_users"
+@pytest.mark.parametrize("name", ROLES)
+def test_a_role_documents_exactly_what_it_uses(name: str) -> None:
+    role = ROOT / "roles" / name
     text = "".join(path.read_text() for path in [*role.glob("tasks/*.yml"), *role.glob("defaults/*.yml")])
-    used = set(re.findall(r"\bfederated_users_\w+", text))
-    registered = set(re.findall(r"(?:register|loop_var): (federated_users_\w+)", text))
+    used = set(re.findall(rf"\b{name}_\w+", text))
+    registered = set(re.findall(rf"(?:register|loop_var): ({name}_\w+)", text))
     documented = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
     assert used - registered == set(documented)
 
 
-def test_defaults_are_the_documented_ones() -> None:
-    role = ROOT / "roles/federated_users"
+@pytest.mark.parametrize("name", ROLES)
+def test_defaults_are_the_documented_ones(name: str) -> None:
+    role = ROOT / "roles" / name
     defaults = yaml.safe_load((role / "defaults/main.yml").read_text())
     documented = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
-    for name, option in documented.items():
-        if "default" in option and "{{" not in str(defaults[name]):
-            got, wanted = defaults[name], option["default"]
-            assert got == wanted or str(got) == str(wanted), name
+    for option_name, option in documented.items():
+        if "default" in option and "{{" not in str(defaults[option_name]):
+            got, wanted = defaults[option_name], option["default"]
+            assert got == wanted or str(got) == str(wanted), option_name
 
 
 def test_every_file_names_its_licence() -> None:
