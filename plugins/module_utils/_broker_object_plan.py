@@ -212,7 +212,8 @@ def _value_shown(rule: Rule, value: Any) -> Any:
 
 def _shown(rules: Mapping[str, Rule], document: Document) -> dict[str, Any]:
     """For the diff: just what there is."""
-    return {name: value for name, value in shown_fields(rules, document).items() if not _is_empty(value)}
+    found = shown_fields(rules, document)
+    return {name: rules[name].told(value) for name, value in found.items() if not _is_empty(value)}
 
 
 def _mark(rules: Mapping[str, Rule], document: Document, before: dict[str, Any], after: dict[str, Any]) -> None:

@@ -51,6 +51,11 @@ def _ids(rows: Any) -> Any:
     return frozenset(row.get("id") for row in rows if isinstance(row, Mapping))
 
 
+def _names(rows: Any) -> Any:
+    """Nobody can foretell the id of a directory that an earlier task makes."""
+    return [row.get("name") or row.get("id") for row in rows if isinstance(row, Mapping)]
+
+
 def _methods(rows: Any) -> Any:
     return frozenset(
         (row.get("auth_method_name"), row.get("saml_authn_context") or "") for row in rows if isinstance(row, Mapping)
@@ -74,6 +79,8 @@ class Rule:
     default: Any = None
     """What it means that the broker tells no value."""
     same: Callable[[Any], Any] = _as_it_is
+    told: Callable[[Any], Any] = _as_it_is
+    """What a diff shows of it."""
     fields: Mapping[str, Rule] = field(default_factory=dict)
     """What is in an object. Without them it holds names of anybody's choice."""
 
@@ -125,7 +132,7 @@ PROVIDERS = Kind(
         "idp_name": Rule(filled=True, same=_folded),
         "idp_type": Rule(fixed=True),
         "idp_source_type": Rule(fixed=True),
-        "directory_list": Rule(same=_ids),
+        "directory_list": Rule(same=_ids, told=_names),
         "oidc_profile": Rule(
             fields={
                 "configuration_url": Rule(filled=True),
