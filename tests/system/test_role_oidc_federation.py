@@ -59,7 +59,7 @@ def untouched(appliance: Appliance, pocket_id: PocketId) -> None:
 
 
 def test_guided_and_then_verified(playbooks: Playbooks, appliance: Appliance, pocket_id: PocketId, given: Json) -> None:
-    """The client is made, the clicks are told, a person does them, and the next run sees it."""
+    """The client is made, the clicks are told, a person does them, and the next run, as in the README, sees it."""
     dry = role(playbooks, given, "--check", "--diff").went_well()
     untouched(appliance, pocket_id)
     assert dry.recap("localhost")["changed"] == 1
@@ -92,7 +92,12 @@ def test_guided_and_then_verified(playbooks: Playbooks, appliance: Appliance, po
     appliance.switches.providers = [Provider()]
     appliance.clear_requests()
     pocket_id.clear_requests()
-    again = role(playbooks, given, "--diff").went_well()
+    (play,) = plays(README)
+    rest = {f"{ROLE}_{name}": given[name] for name in ("secret_file", "provider_ca_path")}
+    rest |= {"vault_vcenter_password": appliance.password, "vault_pocket_id_api_key": pocket_id.api_key}
+    here = environment(appliance, pocket_id)
+    readme = adapted(play, appliance, pocket_id)
+    again = playbooks.run(readme, "--diff", variables=rest, environment=here).went_well()
     assert again.recap("localhost")["changed"] == 0
     untouched(appliance, pocket_id)
     assert "vCenter has the provider Pocket ID" in again.task("Say what was verified").result["msg"][0]
@@ -108,7 +113,9 @@ def test_through_the_brokers_own_api(
     untouched(appliance, pocket_id)
     run = role(playbooks, given, "--diff", "-vvvv").went_well()
     assert "nobody has proven on a live appliance" in run.task("Say what this way rests on").message
-    wrote = ("broker_directory", "pocket_id_oidc_client", "broker_identity_provider")
+    # What the appliance refuses keeps Pocket ID as it was.
+    wrote = ["broker_directory", "pocket_id_oidc_client", "broker_identity_provider"]
+    assert run.own == ["broker_identity_provider_info", *wrote, "broker_provider_info"]
     assert [dry.of(name)[-1].result["diff"] for name in wrote] == [run.of(name)[-1].result["diff"] for name in wrote]
     (directory,) = appliance.services.directories.values()
     assert (directory.body["name"], directory.body["domains"]) == ("Pocket ID", [DEFAULT_DOMAIN])
@@ -146,16 +153,6 @@ def test_the_appliance_refuses_before_anything_was_changed(
     assert not Path(given["secret_file"]).exists()
 
 
-def test_the_domain_is_another_directorys(
-    playbooks: Playbooks, appliance: Appliance, pocket_id: PocketId, given: Json
-) -> None:
-    appliance.services.create_directory({"name": "Other", "domains": [DEFAULT_DOMAIN]})
-    run = role(playbooks, {**given, "method": "api"})
-    for part in ("HTTP 409", "Another directory has one of the domains", "Nothing was changed"):
-        assert part in run.failure.message
-    assert (pocket_id.writes(), list(appliance.services.providers)) == ([], [])
-
-
 def test_another_provider_that_does_not_answer(
     playbooks: Playbooks, appliance: Appliance, pocket_id: PocketId, given: Json
 ) -> None:
@@ -167,19 +164,6 @@ def test_another_provider_that_does_not_answer(
     assert "Nothing was changed" in run.failure.message
     assert appliance.requests == []
     no_secret(run, OTHER_SECRET, appliance.password)
-
-
-def test_the_readme(playbooks: Playbooks, appliance: Appliance, pocket_id: PocketId) -> None:
-    """As after the wizard, which the simulated appliance has behind it."""
-    (play,) = plays(README)
-    variables = {
-        "vault_vcenter_password": appliance.password,
-        "vault_pocket_id_api_key": pocket_id.api_key,
-        f"{ROLE}_provider_ca_path": str(pocket_id.ca_file),
-    }
-    here = environment(appliance, pocket_id)
-    playbooks.run(adapted(play, appliance, pocket_id), variables=variables, environment=here).went_well()
-    assert (playbooks.folder / "vcenter_client_secret").exists()
 
 
 # What the role has of modules
