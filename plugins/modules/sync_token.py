@@ -190,7 +190,11 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._token_fil
     read_token_file,
     write_token_file,
 )
-from ansible_collections.homelab.identity_broker.plugins.module_utils._vcenter import chosen_directory, chosen_provider
+from ansible_collections.homelab.identity_broker.plugins.module_utils._vcenter import (
+    chosen_directory,
+    chosen_provider,
+    narrowed,
+)
 
 LONGEST_TTL = 1051200
 
@@ -274,7 +278,11 @@ def main() -> None:
         if not of_directory:
             return {"provider_id": chosen_provider(home.providers(), options["provider_id"], None, home.hostname).id}
         directories, named = home.providers(), options["directory"]
-        if module.check_mode and named and not any(named in (each.id, each.name) for each in directories):
+        if (
+            module.check_mode
+            and named
+            and not (narrowed(directories, named, None) or narrowed(directories, None, named))
+        ):
             # As broker_identity_provider takes it.
             session.warnings.append(
                 f"There is no directory {named!r} yet. It is taken for one that an earlier task makes."
