@@ -27,18 +27,23 @@ make_venv() {
     done
 }
 
-# environment NAME PYTHON FILE: the environment .cache/NAME holds what FILE asks for.
+# made_venv NAME PYTHON: there is .cache/NAME, of that Python and of this tree.
+made_venv() {
+    local name=$1 python=$2 folder=$CACHE/$1
+    if [ "$(cat "$folder/.made-by" 2>/dev/null)" != "$python $folder" ]; then
+        say "Making .cache/$name with $python"
+        make_venv "$folder" "$python"
+        say "$python $folder" >"$folder/.made-by"
+    fi
+}
+
+# environment NAME PYTHON FILE: the environment .cache/NAME, which is there, holds what FILE asks for.
 environment() {
     local name=$1 python=$2 file=$3 folder=$CACHE/$1 wanted
     wanted="$python $folder $(checksum "$REQUIREMENTS"/*.txt)"
     # Once the larger set is installed, the smaller one is there too.
     if [ -f "$folder/.done-$file" ] && [ "$(cat "$folder/.done-$file")" = "$wanted" ]; then
         return 0
-    fi
-    if [ "$(cat "$folder/.made-by" 2>/dev/null)" != "$python $folder" ]; then
-        say "Making .cache/$name with $python"
-        make_venv "$folder" "$python"
-        say "$python $folder" >"$folder/.made-by"
     fi
     say "Installing tests/requirements/$file.txt into .cache/$name"
     logged "pip-$name" "$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
@@ -157,20 +162,30 @@ want_browser() {
 }
 
 main() {
-    local python next
+    local python next='' beside=''
     alone setup
     need_programs ssh
     python=$(find_python 11 13 11 12 13) ||
         die "No Python 3.11, 3.12 or 3.13 that runs was found." \
             "On Debian and its children: apt-get install python3 python3-venv"
     link_collection
+    made_venv venv "$python"
+    if [ "$LEVEL" = test ] && next=$(find_python 12 14 13 12 14); then
+        made_venv venv-next "$next"
+        # Installing waits for the network as much as for a processor.
+        environment venv-next "$next" test-next &
+        beside=$!
+        # shellcheck disable=SC2064  # the one that was started now
+        trap "kill $beside 2>/dev/null || true" EXIT
+    fi
     environment venv "$python" "$LEVEL"
     [ "$LEVEL" = test ] || return 0
 
     need_programs git tar
     stand_in_for_get_pip oldest "$CACHE/venv"
-    if next=$(find_python 12 14 13 12 14); then
-        environment venv-next "$next" test-next
+    if [ -n "$next" ]; then
+        wait "$beside"
+        trap - EXIT
         # ansible-test only warns when it is missing, and then checks no script.
         ln -sf ../../venv/bin/shellcheck "$CACHE/venv-next/bin/shellcheck"
         stand_in_for_get_pip newest "$CACHE/venv-next"
