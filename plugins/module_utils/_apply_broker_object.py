@@ -15,7 +15,7 @@ from ._broker_objects import Document, Kind
 from ._errors import ConflictError, IdentityBrokerError, InputError, NotFoundError, may_have_been_done
 from ._identity_services import IdentityServicesClient
 
-Check = Callable[[dict[str, Any], Document | None], dict[str, Any]]
+Check = Callable[[dict[str, Any], "Document | None"], dict[str, Any]]
 LONGEST_PAUSE = 10.0
 SHORTEST_PAUSE = 0.25
 

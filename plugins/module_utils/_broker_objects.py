@@ -56,6 +56,10 @@ def _names(rows: Any) -> Any:
     return [row.get("name") or row.get("id") for row in rows if isinstance(row, Mapping)]
 
 
+def _chains(chains: Any) -> Any:
+    return frozenset(tuple(certificates(chain)) for chain in chains)
+
+
 def _methods(rows: Any) -> Any:
     return frozenset(
         (row.get("auth_method_name"), row.get("saml_authn_context") or "") for row in rows if isinstance(row, Mapping)
@@ -171,7 +175,7 @@ PROVIDERS = Kind(
                 ),
             }
         ),
-        "trust_certificates": Rule(same=lambda chains: frozenset(tuple(certificates(chain)) for chain in chains)),
+        "trust_certificates": Rule(same=_chains),
         "auth_type_list": Rule(filled=True, late=True, keyed="auth_method_name", same=_methods),
     },
     {"idp_name": "name", "directory_list": "directory_list"},
