@@ -64,6 +64,7 @@ class BrokerObject:
         self._kind = kind
         self._deletion = deletion
         self._query = query
+        self._wrote = False
         row = find(services.rows(kind), kind, wanted)
         self.standing = None if row is None else services.read(kind, row)
         # How the list names it: the address that one call took, the next will take.
@@ -117,8 +118,6 @@ class BrokerObject:
             changed = self._wrote or may_have_been_done(error)
             told = " Some of it was done; running the task again does the rest." if changed else " Nothing was changed."
             return ObjectOutcome(self.plan, None, changed, f"{error}{told}")
-
-    _wrote = False
 
     def _carried_out(self) -> ObjectOutcome:
         services, kind = self._services, self._kind

@@ -15,9 +15,7 @@ from typing import Any
 
 from ._broker_objects import Document, Kind, Rule
 from ._errors import InputError
-from ._texts import same_name
-
-SET, SET_ANEW = "(set)", "(set anew)"
+from ._texts import SET, SET_ANEW, same_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._broker_object_plan import SET, SET_ANEW
 from ._errors import InputError
+from ._texts import SET, SET_ANEW
 
 _SHOWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "none": ({}, {}),

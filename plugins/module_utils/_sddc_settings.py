@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._errors import InputError
-from ._texts import folded
+from ._texts import SET, SET_ANEW, folded
 
 Json = dict[str, Any]
-SET, SET_ANEW = "(set)", "(set anew)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,17 +38,19 @@ class Life:
 
 def told_end(provider: Mapping[str, Any]) -> datetime | None:
     """When the token that was minted last ends, by SDDC Manager."""
-    federated = provider.get("fedIdp")
-    info = federated.get("syncClientTokenInfo") if isinstance(federated, Mapping) else None
-    return read_moment(info.get("expireAt")) if isinstance(info, Mapping) else None
+    return read_moment(_last_minted(provider).get("expireAt"))
 
 
 def told_address(provider: Mapping[str, Any]) -> str | None:
     """Where SDDC Manager says that users are pushed to."""
+    url = _last_minted(provider).get("scimUrl")
+    return url if isinstance(url, str) and url else None
+
+
+def _last_minted(provider: Mapping[str, Any]) -> Mapping[str, Any]:
     federated = provider.get("fedIdp")
     info = federated.get("syncClientTokenInfo") if isinstance(federated, Mapping) else None
-    url = info.get("scimUrl") if isinstance(info, Mapping) else None
-    return url if isinstance(url, str) and url else None
+    return info if isinstance(info, Mapping) else {}
 
 
 def life_of(token: str | None, provider: Mapping[str, Any]) -> Life:

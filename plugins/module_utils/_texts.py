@@ -9,6 +9,9 @@ from typing import Any
 
 from ._errors import InputError
 
+SET, SET_ANEW = "(set)", "(set anew)"
+"""How a diff shows a secret that stands, and one that is written over it."""
+
 
 def folded(name: str) -> str:
     """What two spellings of a user name or domain have in common.
