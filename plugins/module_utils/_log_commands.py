@@ -107,6 +107,52 @@ done
 mark waited; printf '%s\n' "${found:-0}"
 """
 
+_FOLLOW = r"""
+inode=$1; seen=$2; offset=$3; back=$4; seconds=$5; most=$6
+look() {
+  (ls -Lnd -i "$log") 2>/dev/null | { read -r i mode links owner group bytes rest; printf '%s %s' "$i" "$bytes"; }
+}
+end=$(($(date +%s) + seconds))
+while [ "$(look)" = "$inode $seen" ] && [ "$(date +%s)" -lt "$end" ]; do
+  sleep 0.2 2>/dev/null || sleep 1 2>/dev/null || break
+done
+mark seen; look
+mark current; describe "$log"
+mark head; head -c "$HEAD" "$log"
+mark lines; tail -c "+$((offset - back + 1))" "$log" | head -c "$((back + most))"
+"""
+
+_FILES = r"""
+offset=$1; back=$2; count=0
+for file in "$log" "${log%.log}"*.log*; do
+  if [ -f "$file" ] && { [ "$count" -eq 0 ] || [ "$file" != "$log" ]; } && [ "$count" -lt "$FILES" ]; then
+    count=$((count + 1))
+    mark "file$count"; describe "$file"
+    case $file in
+      *.gz) mark "head$count"; zcat "$file" 2>/dev/null | head -c "$HEAD" ;;
+      *)
+        mark "head$count"; head -c "$HEAD" "$file"
+        mark "before$count"; tail -c "+$((offset - back + 1))" "$file" | head -c "$back" ;;
+    esac
+  fi
+done
+"""
+
+_PART = r"""
+file=$1; start=$2; most=$3
+[ -r "$file" ] || fail unreadable
+mark lines
+case $file in
+  *.gz) zcat "$file" 2>/dev/null | tail -c "+$((start + 1))" | head -c "$most" ;;
+  *) tail -c "+$((start + 1))" "$file" | head -c "$most" ;;
+esac
+"""
+
+HEAD_BYTES = 256
+"""Bytes from its beginning that a file is known by."""
+MOST_FILES = 100
+_BOUNDS = f"HEAD={HEAD_BYTES}; FILES={MOST_FILES}"
+
 _END = "\nmark end\n"
 
 
@@ -133,6 +179,18 @@ class LogCommands:
     def wait(self, inode: str, position: int, seconds: int, settle: int, marks: Sequence[str]) -> str:
         """Block until a line with one of the marks is written behind the position, at most so many seconds."""
         return self._command(_WAIT, inode, position, seconds, settle, *_patterns(marks))
+
+    def follow(self, seen: tuple[str, int], offset: int, back: int, seconds: int) -> str:
+        """Block until inode or size are others than were seen, and return what stands from C(back) before the offset on."""
+        return self._command(_BOUNDS + _FOLLOW, *seen, offset, back, seconds, self.most_output)
+
+    def files(self, offset: int, back: int) -> str:
+        """The log and the rotated files, each with how it begins and what stands before the offset."""
+        return self._command(_BOUNDS + _FILES, offset, back)
+
+    def part(self, file: str, start: int) -> str:
+        """What stands in a file from an offset on."""
+        return self._command(_PART, file, start, self.most_output)
 
     def sections(self, output: str) -> dict[str, str] | None:
         """The parts of a command's output by their marks; None where the script did not run to its end."""

@@ -93,7 +93,7 @@ class _Reader:
     def read(self) -> Reading:
         request = self._request
         opened = self._run(self._commands.open(rotated=True))
-        files = _files(opened["files"])
+        files = files_of(opened["files"])
         current = files[0]
         last_line = opened["last"].rstrip("\n")
         clock = read_clock(int(opened["now"]), current.modified, last_line)
@@ -123,7 +123,7 @@ class _Reader:
         opened = commands.sections(self._execute(commands.open(rotated=False))[0])
         if opened is None or refusal_to_read(opened):
             return []
-        (file, *_others) = _files(opened["files"])
+        (file, *_others) = files_of(opened["files"])
         found = commands.sections(
             self._execute(commands.scan(file.path, max(0, file.size - WINDOWS[1]), (TOKEN_MARK,)))[0]
         )
@@ -231,7 +231,7 @@ class _Reader:
         return 0 < self._request.limit <= len(found)
 
     def _notice_rotation(self, described: str, current: LogFile) -> None:
-        now = _files(described)[0]
+        now = files_of(described)[0]
         if now.inode != current.inode or now.size < current.size:
             self._gaps.append("the log was rotated while it was read")
 
@@ -239,16 +239,17 @@ class _Reader:
         output, errors = self._execute(command)
         sections = self._commands.sections(output)
         if sections is None:
-            raise _not_a_shell(output, errors)
+            raise not_a_shell(output, errors)
         reason = refusal_to_read(sections)
         if reason:
-            raise _cannot_read(reason, self._request.log_path)
+            raise cannot_read(reason, self._request.log_path)
         if self._commands.is_damaged(errors) or "damaged" in sections:
             self._gaps.append("a compressed log file is damaged")
         return sections
 
 
-def _files(described: str) -> list[LogFile]:
+def files_of(described: str) -> list[LogFile]:
+    """The files that the scripts described."""
     files = []
     for line in described.split("\n"):
         parts = line.split("\t", 3)
@@ -257,7 +258,8 @@ def _files(described: str) -> list[LogFile]:
     return files
 
 
-def _not_a_shell(output: str, errors: str) -> IdentityBrokerError:
+def not_a_shell(output: str, errors: str) -> IdentityBrokerError:
+    """What to tell where something else than a POSIX shell answered."""
     said = " ".join((output + " " + errors).split())[:200]
     if "Unknown command" in output + errors:
         return IdentityBrokerError(
@@ -275,7 +277,8 @@ def _not_a_shell(output: str, errors: str) -> IdentityBrokerError:
     )
 
 
-def _cannot_read(reason: str, path: str) -> IdentityBrokerError:
+def cannot_read(reason: str, path: str) -> IdentityBrokerError:
+    """What to tell of a word of C(refusal_to_read)."""
     problems = {
         "missing": (
             "does not exist on the host",

@@ -49,11 +49,12 @@ FLOORS = (
         *{"_token_rotation", "_ssh_access"},
         *{"_sddc_answers", "_sddc_settings", "_sddc_choice", "_sddc_sync"},
         *{"_broker_objects", "_broker_object_plan", "_broker_api_answers", "_broker_results", "_client_rotation"},
+        *{"_allow_list", "_login_stream", "_login_events", "_log_position", "_syslog_frames"},
     },
     {"_http", "_tls", "_private_file", "_token_file", "_token_targets", "_journal", "_ssh_lease"},
     {
         *{"_vcenter", "_scim", "_pocket_id", "_log_reader", "_authorization", "_root_folder"},
-        *{"_sddc_manager", "_workspace_one", "_identity_services"},
+        *{"_sddc_manager", "_workspace_one", "_identity_services", "_log_follower"},
     },
     {
         "_read_people",
@@ -73,6 +74,9 @@ FLOORS = (
         "_write_user",
         "_apply_sddc",
         "_apply_sddc_token",
+        "_event_source",
+        "_follow_over_ssh",
+        "_listen_for_syslog",
     },
     {"_module"},
     {"_sddc_session", "_broker_session", "_pocket_id_session", "_permission_session"},
