@@ -59,8 +59,10 @@ class _Held:
 
 def digest_of(value: str | None) -> str:
     """An ExternalId from the log, escaped and bounded, for a person to read and for nothing else."""
-    shown = _UNSAFE.sub(lambda found: f"=u{ord(found[0]):04x}=", (value or "")[:LONGEST_DIGEST])
-    return shown[:LONGEST_DIGEST] + ("..." if len(shown) > LONGEST_DIGEST or len(value or "") > LONGEST_DIGEST else "")
+    text = value or ""
+    # What is malformed comes with backslashes for what was taken out of it.
+    shown = _UNSAFE.sub(lambda found: "=" if found[0] == "\\" else f"=u{ord(found[0]):04x}", text[:LONGEST_DIGEST])
+    return shown[:LONGEST_DIGEST] + ("..." if max(len(shown), len(text)) > LONGEST_DIGEST else "")
 
 
 class LoginEvents:
