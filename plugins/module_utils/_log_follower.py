@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from ._errors import IdentityBrokerError
 from ._log_commands import LogCommands, refusal_to_read
@@ -19,6 +19,7 @@ from ._log_position import (
     find_place,
     first_place,
     passed,
+    place_after,
     stands_in,
 )
 from ._log_reader import cannot_read, files_of, not_a_shell
@@ -64,7 +65,7 @@ class LogFollower:
         self._seen = (inode, int(size or 0))
         (current,) = files_of(found["current"])
         data = as_bytes(found["lines"])
-        if not stands_in(place, current, data):
+        if not stands_in(place, data):
             return await self._catch_up(execute, place)
         data = data[len(place.before) :]
         self.place, text = passed(place, current, as_bytes(found["head"]), data, ended=False, most=self._most)
@@ -73,47 +74,63 @@ class LogFollower:
     async def _begin(self, execute: Execute) -> Place:
         found = await self._run(execute, self._commands.follow(self._seen, 0, 0, 0))
         (current,) = files_of(found["current"])
+        if not current.size:
+            return place_after(await self._list(execute, Place("")), self._log)
         back = min(BACK_BYTES, current.size)
         tail = await self._part(execute, current.path, current.size - back)
         return first_place(current, as_bytes(found["head"]), tail[:back], at_end=self._at_end)
 
     async def _catch_up(self, execute: Execute, place: Place) -> tuple[str, bool]:
         """Read on in a file that is no longer the log, or go on to the one that came after it."""
-        listed = await self._run(execute, self._commands.files(place.offset, len(place.before)))
-        files = {name: files_of(body)[0] for name, body in listed.items() if name.startswith("file")}
-        found = find_place(place, candidates_of(listed, files), self._log)
+        listed = await self._list(execute, place)
+        found = find_place(place, listed, self._log)
         self._behind = True
         if not found.known:
-            self.place = Place(found.files[0].file.inode) if found.files else None
+            first = found.files[0]
+            anew = Place(first.file.inode, head=first.head, modified=first.file.modified)
+            self.place = anew if first.head else place_after(listed, self._log)
             return "", True
         own, *newer = found.files
-        if own.file.path == self._log:
+        # One that was rotated before anything was written to it says nothing.
+        newer = [candidate for candidate in newer if candidate.head or candidate.file.path == self._log]
+        if own.file.path == self._log and place.before:
             self._behind, self._seen = False, ("", 0)
             return "", False
-        data = await self._part(execute, own.file.path, place.offset - len(place.before))
-        if data[: len(place.before)] != place.before and len(data) >= len(place.before):
+        known = place.before or own.head
+        data = b"" if place.done else await self._part(execute, own.file.path, place.offset - len(place.before))
+        if len(data) >= len(known) and not data.startswith(known):
             return "", False  # rotated once more since it was listed
         data = data[len(place.before) :]
-        # Whoever writes has begun with the next one before this one was read, and so is done with it.
-        ended = bool(newer) and (newer[0].file.path != self._log or newer[0].file.size > 0)
+        ended = self._is_done(newer)
         room = self._most - len(place.before)
         self.place, text = passed(place, own.file, own.head, data, ended=ended and len(data) < room, most=room)
         if data or not ended:
             self._behind = ended
             return text, False
-        return await self._go_on(execute, newer[0]), False
+        return await self._go_on(execute, newer), False
 
-    async def _go_on(self, execute: Execute, candidate: Candidate) -> str:
+    def _is_done(self, newer: Sequence[Candidate]) -> bool:
+        """Whether the one before them is: whoever writes had begun with the next one before that one is read."""
+        return bool(newer) and (newer[0].file.path != self._log or newer[0].file.size > 0)
+
+    async def _go_on(self, execute: Execute, newer: Sequence[Candidate]) -> str:
+        candidate, *others = newer
         data = await self._part(execute, candidate.file.path, 0)
         if not data.startswith(candidate.head):
             return ""
         place = Place(candidate.file.inode)
-        moved, text = passed(place, candidate.file, candidate.head, data, ended=False, most=self._most)
+        ended = self._is_done(others) and len(data) < self._most
+        moved, text = passed(place, candidate.file, candidate.head, data, ended=ended, most=self._most)
         if moved.offset:
             self.place = moved
         else:
             self._behind = False  # its first line is being written
         return text
+
+    async def _list(self, execute: Execute, place: Place) -> list[Candidate]:
+        listed = await self._run(execute, self._commands.files(place.offset, len(place.before)))
+        files = {name: files_of(body)[0] for name, body in listed.items() if name.startswith("file")}
+        return candidates_of(listed, files)
 
     async def _part(self, execute: Execute, file: str, start: int) -> bytes:
         return as_bytes((await self._run(execute, self._commands.part(file, start)))["lines"])

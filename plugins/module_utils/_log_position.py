@@ -24,7 +24,10 @@ BACK_BYTES = 200
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Everything before it was read. C(modified) is when its file was last changed, as far as known."""
+    """Everything before it was read. C(modified) is when its file was last changed, as far as known.
+
+    Without C(head) it is where the first file begins that holds anything.
+    """
 
     inode: str
     offset: int = 0
@@ -33,6 +36,8 @@ class Place:
     modified: int = 0
     skipping: bool = False
     """Whether it stands in a line that is too long to be kept."""
+    done: bool = False
+    """Whether it is the end of a file to which no more is written, wherever that is."""
 
     def state(self) -> dict[str, Any]:
         """All of it as JSON."""
@@ -42,6 +47,7 @@ class Place:
             "offset": self.offset,
             "modified": self.modified,
             "skipping": self.skipping,
+            "done": self.done,
             **texts,
         }
 
@@ -52,7 +58,8 @@ class Place:
         offset, modified = int(state["offset"]), int(state["modified"])
         if offset < 0 or len(before) > offset:
             raise ValueError("the offset is wrong")
-        return cls(str(state["inode"]), offset, head, before, modified, bool(state["skipping"]))
+        flags = bool(state["skipping"]), bool(state["done"])
+        return cls(str(state["inode"]), offset, head, before, modified, *flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +90,26 @@ def as_text(data: bytes) -> str:
 
 
 def first_place(current: LogFile, head: bytes, tail: bytes, *, at_end: bool) -> Place:
-    """Where to begin. C(tail) ends at the size that C(current) tells."""
+    """Where to begin in a log that is not empty. C(tail) ends at the size that C(current) tells."""
     if not at_end:
-        return Place(current.inode, modified=current.modified)
+        return Place(current.inode, head=head, modified=current.modified)
     # What is in the midst of being written is read whole.
     before = tail[: tail.rfind(b"\n") + 1] or tail
     return Place(current.inode, current.size - len(tail) + len(before), head, before, current.modified)
 
 
-def stands_in(place: Place, file: LogFile, data: bytes) -> bool:
-    """Whether the place is in this file; C(data) begins with what stands before it there."""
-    if not place.before:
-        return file.inode == place.inode
-    return data[: len(place.before)] == place.before
+def place_after(candidates: Sequence[Candidate], current: str) -> Place:
+    """Where to go on when the log is empty: after everything that was rotated."""
+    rotated = [c for c in candidates if c.file.path != current and c.head]
+    if not rotated:
+        return Place("")
+    newest = max(rotated, key=lambda candidate: _age(candidate.file, current))
+    return Place(newest.file.inode, head=newest.head, modified=newest.file.modified, done=True)
+
+
+def stands_in(place: Place, data: bytes) -> bool:
+    """Whether the place is in a file; C(data) begins with what stands before it there."""
+    return bool(place.before) and data.startswith(place.before)
 
 
 def passed(place: Place, file: LogFile, head: bytes, data: bytes, *, ended: bool, most: int) -> tuple[Place, str]:
@@ -120,6 +134,7 @@ def passed(place: Place, file: LogFile, head: bytes, data: bytes, *, ended: bool
         before=before[-offset:] if offset else b"",
         modified=file.modified,
         skipping=skipping,
+        done=False,
     )
     return moved, as_text(lines)
 
@@ -132,6 +147,8 @@ def find_place(place: Place, candidates: Sequence[Candidate], current: str) -> F
         (c for c in candidates if not (c.file.compressed and c.file.path.removesuffix(".gz") in names)),
         key=lambda candidate: _age(candidate.file, current),
     )
+    if not place.head:
+        return Found(tuple(c for c in files if c.head or c.file.path == current), known=True)
     # The log itself first: a copy that logrotate makes of it is not finished.
     for index in reversed(range(len(files))):
         if _holds(place, files[index], is_current=files[index].file.path == current):
@@ -151,8 +168,6 @@ def candidates_of(sections: Mapping[str, str], files: Mapping[str, LogFile]) -> 
 
 
 def _holds(place: Place, candidate: Candidate, *, is_current: bool) -> bool:
-    if not place.head:
-        return candidate.file.inode == place.inode
     if not candidate.head.startswith(place.head):
         return False
     if candidate.file.compressed:

@@ -57,9 +57,12 @@ class LoginStream:
         """The logins that are finished by now: refused, or not refused within the time that it takes."""
         for name in list(self._open)[: max(0, len(self._open) - MOST_OPEN)]:
             self._open[name].due = now
-        due = sorted((login.due, name) for name, login in self._open.items() if login.due <= now)
+        # Stable: those that are due at once are told in the order of the log.
+        due = sorted(
+            (name for name, login in self._open.items() if login.due <= now), key=lambda name: self._open[name].due
+        )
         found: list[LoginAttempt] = []
-        for _due, name in due:
+        for name in due:
             text = "\n".join(self._open.pop(name).lines)
             found += read_attempts(text, log_end=_LONG_AFTER)
             self._finished[name] = None
