@@ -189,4 +189,5 @@ def _library() -> Any:
             "The Python library asyncssh is missing.",
             way_out="Install it for the Python that runs ansible-rulebook: pip install asyncssh",
         ) from None
+    asyncssh.set_log_level(logging.WARNING)  # it tells of every command
     return asyncssh

@@ -156,7 +156,8 @@ def put_people(folder: Path) -> None:
 
 def plays(readme: Path) -> list[list[dict[str, Any]]]:
     blocks = re.findall(r"^```yaml\n(.*?)^```$", readme.read_text(), re.MULTILINE | re.DOTALL)
-    return [yaml.safe_load(block) for block in blocks]
+    documents = [yaml.safe_load(block) for block in blocks]
+    return [document for document in documents if "hosts" in document[0]]
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)

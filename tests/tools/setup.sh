@@ -54,6 +54,16 @@ environment() {
     fi
 }
 
+# ansible-rulebook needs Java. Without one, the test of the rulebook is skipped.
+want_rulebook() {
+    if command -v java >/dev/null && java -version >/dev/null 2>&1; then
+        environment venv-rulebook "$1" rulebook
+    else
+        warn "NO JAVA: the rulebook just_in_time will NOT be tried with ansible-rulebook." \
+            "On Debian and its children: apt-get install openjdk-17-jre-headless."
+    fi
+}
+
 # The collection as Ansible wants to see it: through a link, so that there is one working tree.
 link_collection() {
     local folder=$CACHE/collections/ansible_collections/homelab
@@ -194,6 +204,7 @@ main() {
         warn "NO PYTHON 3.12 OR LATER WAS FOUND: the newest ansible-core will NOT be tested." \
             "Only its oldest supported release is. Put a python3.12 or python3.13 on the PATH for both."
     fi
+    want_rulebook "$python"
     unpack_sshd
     want_browser
 }

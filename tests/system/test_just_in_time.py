@@ -1,0 +1,229 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The first login: the playbook for one person, and the whole way through a real ansible-rulebook."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance
+from system.event_source import write_allow_list
+from system.playbook import NAMESPACE, REPOSITORY, Json, Playbooks, Run
+from system.scenes import add, external_ids
+
+RULEBOOK = REPOSITORY / ".cache/venv-rulebook/bin/ansible-rulebook"
+PATIENCE = 90
+MUFFIN = {
+    "external_id": PEOPLE["muffin"],
+    "username": "muffin",
+    "given_name": "Muffin",
+    "permissions": [{"role": "ReadOnly"}],
+}
+SCONE = {"external_id": PEOPLE["scone"], "username": "scone", "key": "the-scone"}
+MARK = "pwned-by-the-log"
+EVIL = "{{ lookup('ansible.builtin.pipe', 'touch " + MARK + "') }}"
+
+
+def readme_list() -> list[Json]:
+    """The allow list that the README shows."""
+    text = (REPOSITORY / "README.md").read_text().partition("## First login, first minute")[2]
+    block: list[Json] = yaml.safe_load(text.split("```yaml\n")[1].partition("```")[0])
+    return block
+
+
+def let_in(playbooks: Playbooks, *people: Json, **more: Any) -> Run:
+    """Run the playbook for one person."""
+    allow_list = write_allow_list(playbooks.folder / "allow_list.yml", people or (MUFFIN, SCONE))
+    variables = {**playbooks.variables, "just_in_time_allow_list": str(allow_list), **more}
+    return playbooks.run(f"{NAMESPACE}.just_in_time", variables=variables)
+
+
+def test_one_person_is_let_in_and_nobody_goes(playbooks: Playbooks, appliance: Appliance) -> None:
+    add(appliance, "crumpet")
+    # What a nightly run of everybody sets does not count here.
+    playbooks.hosts["localhost"] |= {
+        "federated_users_purge": True,
+        "federated_users_max_deletes": "100%",
+        "federated_users_users": [{"username": "bagel", "external_id": "id-of-bagel"}],
+        "federated_users_mirror_groups": ["bakers"],
+    }
+    (muffin,) = readme_list()
+    run = let_in(playbooks, muffin, just_in_time_key="muffin").went_well()
+    assert run.recap("localhost")["changed"] == 1
+    assert external_ids(appliance) == {"crumpet": "id-of-crumpet", "muffin": muffin["external_id"]}
+    assert appliance.login(sub=muffin["external_id"]).permitted
+    appliance.clear_requests()
+    assert let_in(playbooks, muffin, just_in_time_key="muffin").went_well().recap("localhost")["changed"] == 0
+    assert (appliance.writes(), appliance.mintings()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"just_in_time_key": "nobody"}, "nobody on the allow list has the key"),
+        ({"just_in_time_key": PEOPLE["muffin"]}, "nobody on the allow list has the key"),
+        ({"just_in_time_key": "muffin", "federated_users_purge": True}, "must not remove anybody"),
+        ({"just_in_time_key": "muffin", "federated_users_users": []}, "must not remove anybody"),
+        ({"just_in_time_key": "muffin", "federated_users_delete": ["muffin"]}, "must not remove anybody"),
+    ],
+)
+def test_it_is_about_one_person_of_the_list(playbooks: Playbooks, appliance: Appliance, more: Json, said: str) -> None:
+    run = let_in(playbooks, **more)
+    assert run.code != 0
+    assert said in run.output
+    assert list(appliance.broker.users) == []
+
+
+class Rulebook:
+    """ansible-rulebook with the collection's rulebook, against this appliance."""
+
+    def __init__(self, playbooks: Playbooks) -> None:
+        self.folder, self.appliance = playbooks.folder, playbooks.appliance
+        self.output = self.folder / "rulebook.txt"
+        self.given = self.folder / "extra_vars.txt"
+        appliance, variables = self.appliance, playbooks.variables
+        self.inventory = self.folder / "first_login.yml"
+        self.inventory.write_text(
+            json.dumps({"all": {"hosts": {"localhost": {**playbooks.hosts["localhost"], **variables}}}})
+        )
+        self.variables = self.folder / "rulebook_variables.yml"
+        self.variables.write_text(
+            json.dumps(
+                {
+                    "just_in_time_host": "127.0.0.1",
+                    "just_in_time_port": appliance.ssh_port,
+                    "just_in_time_private_key": str(appliance.ssh_key),
+                    "just_in_time_known_hosts": str(appliance.known_hosts),
+                    "just_in_time_log_path": str(appliance.log_path),
+                    "just_in_time_allow_list": str(write_allow_list(self.folder / "allow_list.yml", [MUFFIN, SCONE])),
+                    "just_in_time_domain": DEFAULT_DOMAIN,
+                    "just_in_time_state_file": str(self.folder / "state.json"),
+                }
+            )
+        )
+        self.environment = {
+            **{name: value for name, value in playbooks.environment.items() if not name.startswith("ANSIBLE_CALLBACK")},
+            "PATH": f"{self._watched_playbook()}{os.pathsep}{RULEBOOK.parent}{os.pathsep}{os.environ['PATH']}",
+        }
+
+    def _watched_playbook(self) -> Path:
+        """An ansible-playbook that keeps what it is given."""
+        folder = self.folder / "bin"
+        folder.mkdir()
+        script = folder / "ansible-playbook"
+        keep = 'case $word in @*) cat "${word#@}" ;; *) printf "# %s\\n" "$word" ;; esac'
+        lines = [
+            "#!/bin/sh",
+            f"exec 3>>{self.given}",
+            "echo --- >&3",
+            f"for word; do {keep} >&3; done",
+            f'exec {RULEBOOK.parent}/ansible-playbook "$@" 3>&-',
+        ]
+        script.write_text("\n".join(lines))
+        script.chmod(0o700)
+        return folder
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        command = [
+            str(RULEBOOK),
+            "-r",
+            f"{NAMESPACE}.just_in_time",
+            "-i",
+            str(self.inventory),
+            "--vars",
+            str(self.variables),
+        ]
+        with self.output.open("w") as output:
+            process = subprocess.Popen(
+                command, cwd=self.folder, env=self.environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL
+            )
+        try:
+            self.until(lambda: (self.folder / "state.json").exists() or process.poll() is not None, "it listens")
+            assert process.poll() is None, self.said
+            yield
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def until(self, holds: Callable[[], object], what: str) -> float:
+        """Seconds until it held."""
+        begin = time.monotonic()
+        while not holds():
+            assert time.monotonic() < begin + PATIENCE, f"never: {what}\n{self.said if self.output.exists() else ''}"
+            time.sleep(0.02)
+        return time.monotonic() - begin
+
+
+@pytest.fixture
+def rulebook(playbooks: Playbooks) -> Rulebook:
+    if shutil.which("java") is None or not RULEBOOK.exists():
+        pytest.skip(
+            "THE RULEBOOK IS NOT TRIED: it needs Java 17 or later, and ansible-rulebook in .cache/venv-rulebook "
+            "(tests/requirements/rulebook.txt)"
+        )
+    return Rulebook(playbooks)
+
+
+def test_first_login_through_a_real_rulebook(
+    rulebook: Rulebook, appliance: Appliance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with rulebook.running():
+        for number in range(30):
+            appliance.login(sub=f"stranger{number}@example.org{EVIL}", user_agent=EVIL, domains=[EVIL, DEFAULT_DOMAIN])
+        appliance.login(sub=EVIL)
+        # Twice, as people do.
+        appliance.login("muffin", user_agent=EVIL)
+        appliance.login("muffin", user_agent=EVIL)
+        seconds = rulebook.until(lambda: list(appliance.broker.users), "muffin is provisioned")
+        rulebook.until(lambda: "permission given" in rulebook.said, "muffin has the permission")
+        assert appliance.login("muffin").permitted
+        appliance.login("scone", user_agent=EVIL)
+        rulebook.until(lambda: len(list(appliance.broker.users)) == 2, "scone is provisioned")
+        rulebook.until(lambda: "Not on the allow list" in rulebook.said, "the others are reported")
+        rulebook.until(lambda: rulebook.said.count("PLAY RECAP") == 2, "both plays end")
+    with capsys.disabled():
+        print(f"\nfrom the denied line to the user in the broker: {seconds:.1f} s")  # noqa: T201
+    assert external_ids(appliance) == {"muffin": PEOPLE["muffin"], "scone": PEOPLE["scone"]}
+    assert rulebook.said.count("Not on the allow list") == 1
+    assert "31 attempts with 31 ExternalIds" in rulebook.said
+    assert not [path for path in rulebook.folder.rglob("*") if path.name == MARK]
+
+    given = rulebook.given.read_text()
+    assert MARK not in given
+    assert "stranger" not in given
+    first, second = yaml.safe_load_all(given)
+    assert [_essence(given) for given in (first, second)] == [
+        ({"outcome": "denied", "key": "muffin", "attempts": 1, "number": 1}, "muffin"),
+        ({"outcome": "denied", "key": "the-scone", "attempts": 1, "number": 3}, "the-scone"),
+    ]
+    words = [line for line in given.split("\n") if line.startswith("# ")]
+    arguments = [re.sub(r"/eda[^/]*/|/artifacts/[^/]*", "/", word) for word in words]
+    assert arguments[: len(words) // 2] == arguments[len(words) // 2 :]
+
+
+def _essence(given: Json) -> tuple[Json, str]:
+    """What the event told, and whom the play was to let in; there is nothing else."""
+    assert set(given) == {"just_in_time_key", "just_in_time_allow_list", "ansible_eda"}
+    assert set(given["ansible_eda"]["event"]) == {"login", "meta"}
+    return given["ansible_eda"]["event"]["login"], given["just_in_time_key"]
