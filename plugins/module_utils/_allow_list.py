@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ USER_OPTIONS = frozenset(
     }
 )
 """What an item may say of a user, by the names of C(scim_users)."""
+_OF_THE_LIST = frozenset({"key", "active"})
 
 # It becomes an extra variable and a rulebook's native template: a letter first, so that none is a number there.
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9._@+-]{0,63}", re.ASCII)
@@ -66,6 +68,8 @@ def read_allow_list(document: Any) -> AllowList:
     folded: dict[str, int] = {}
     for position, item in enumerate(document):
         person = _person(item, position)
+        if item.get("active") is False:
+            continue
         other = folded.setdefault(person.external_id.casefold(), position)
         if other != position:
             problem = f"has the ExternalId of item {other + 1}, upper and lower case aside"
@@ -81,9 +85,9 @@ def _person(item: Any, position: int) -> AllowedPerson:
         raise _refused(position, "is a name without an ExternalId", _WITH_IDS)
     if not isinstance(item, Mapping):
         raise _refused(position, "is no dictionary", "Write external_id and username for each person.")
-    unknown = sorted(escaped(str(name), most=40) for name in item if name not in USER_OPTIONS and name != "key")
+    unknown = sorted(escaped(str(name), most=40) for name in item if name not in USER_OPTIONS | _OF_THE_LIST)
     if unknown:
-        possible = ", ".join(["key", *sorted(USER_OPTIONS)])
+        possible = ", ".join(sorted(USER_OPTIONS | _OF_THE_LIST))
         raise _refused(position, f"has {unknown[0]!r}, which means nothing here", f"It may have {possible}.")
     if item.get("external_id") in (None, ""):
         raise _refused(position, "has no external_id", _WITH_IDS)
@@ -93,14 +97,19 @@ def _person(item: Any, position: int) -> AllowedPerson:
         raise _refused(position, "has an external_id that is none", "It has 1 to 256 printable characters.")
     if not username:
         raise _refused(position, "has no username", "Give the user's name in the broker.")
-    key = texts["key"] or username
+    if not isinstance(item.get("active", True), bool):
+        raise _refused(position, "has an active that is neither true nor false", "Leave it out for who may be let in.")
+    key = texts["key"] or (username if is_key(username) else _key_of(external_id))
     if not is_key(key):
-        what = "key" if texts["key"] else "username, and no key"
-        problem = f"has a {what} that cannot be one"
         rule = "A key begins with a letter and has up to 64 letters, digits and ._@+- (not True, False or None)."
-        raise _refused(position, problem, rule)
-    user = {str(name): value for name, value in item.items() if name != "key" and value is not None}
+        raise _refused(position, "has a key that cannot be one", rule)
+    user = {str(name): value for name, value in item.items() if name not in _OF_THE_LIST and value is not None}
     return AllowedPerson(key, external_id, texts["domain"] or None, user)
+
+
+def _key_of(external_id: str) -> str:
+    """A key for who has a name that cannot be one."""
+    return f"id-{hashlib.sha256(external_id.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
 
 
 def _text(item: Mapping[Any, Any], name: str, position: int) -> str | None:

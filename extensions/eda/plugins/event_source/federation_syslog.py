@@ -19,7 +19,8 @@ version_added: 0.2.0
 description:
   - Listens for syslog over TLS (RFC 5425, with octet counting or framing by newlines), in which the appliance forwards the lines of
     C(federation-service.log).
-  - Tells what M(homelab.identity_broker.federation_log) tells, without C(log_gap), since what was not forwarded is not known.
+  - Tells what the event source C(homelab.identity_broker.federation_log) tells, without C(log_gap), since what was not forwarded is
+    not known.
   - Whoever may connect may say anything. It cannot make anybody known who is not on the allow list; still, give O(client_ca) or
     O(allow_from).
 options:
@@ -56,7 +57,8 @@ options:
       - A YAML file of those who may be provisioned. Each item has C(external_id) and C(username), and may have C(domain), C(key),
         C(given_name), C(family_name), C(display_name), C(email), C(groups) and C(permissions).
       - An item without an ExternalId is refused, since a name in a log proves nothing. It is read anew when it changes.
-      - C(key) is what events call the person by. It is the username, unless given.
+      - C(key) is what events call the person by: the username, where that begins with a letter and has only letters, digits and
+        C(._@+-), else a word made from the ExternalId, unless given. Who has C(active=false) is left out.
     type: path
     required: true
   domain:

@@ -30,6 +30,20 @@ def test_people_are_found_by_external_id_and_by_key() -> None:
     assert users_of(allowed, ["muffin"]) == [MUFFIN]
 
 
+def test_a_name_that_cannot_be_a_key_gets_one_of_its_own() -> None:
+    allowed = read_allow_list(
+        [{"username": name, "external_id": name} for name in ("1234", "{{ 7*7 }}", "Müller", "True")]
+    )
+    assert all(is_key(key) and key.startswith("id-") for key in allowed.by_key)
+    assert [person.user["username"] for person in allowed.by_key.values()] == ["1234", "{{ 7*7 }}", "Müller", "True"]
+
+
+def test_who_is_disabled_at_the_provider_is_not_on_it() -> None:
+    allowed = read_allow_list([{**MUFFIN, "active": False}, {**SCONE, "active": True}])
+    assert list(allowed.by_key) == ["the.scone"]
+    assert "active" not in allowed.by_key["the.scone"].user
+
+
 @pytest.mark.parametrize(
     ("document", "said"),
     [
@@ -48,8 +62,9 @@ def test_people_are_found_by_external_id_and_by_key() -> None:
         ([{**MUFFIN, "state": "absent"}], "'state', which means nothing here"),
         ([{**MUFFIN, "recreate": True}], "'recreate'"),
         ([{**MUFFIN, "{{ 7*7 }}": True}], "u007b"),
-        ([{"username": "{{ 7*7 }}", "external_id": "x"}], "cannot be one"),
-        ([{"username": "1234", "external_id": "x"}], "begins with a letter"),
+        ([{**MUFFIN, "key": "{{ 7*7 }}"}], "cannot be one"),
+        ([{**MUFFIN, "key": "1234"}], "begins with a letter"),
+        ([{**MUFFIN, "active": "no"}], "neither true nor false"),
         ([{**MUFFIN, "key": "True"}], "cannot be one"),
         ([None], "no dictionary"),
     ],
