@@ -224,7 +224,8 @@ class Teller:
 
     def wait(self, most: float) -> float:
         """How long nothing is due, in seconds."""
-        times = [due for due in (self._stream.next_due, self._events.next_due) if due is not None]
+        saving = self._saved + SAVE_EVERY if self._dirty else None
+        times = [due for due in (self._stream.next_due, self._events.next_due, saving) if due is not None]
         return max(0.0, min([most, *(due - time.time() for due in times)]))
 
     async def tell(self, text: str = "", *, place: Place | None = None, gap: bool = False) -> None:

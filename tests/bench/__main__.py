@@ -8,7 +8,7 @@ import argparse
 import sys
 from tempfile import TemporaryDirectory
 
-from . import big_log, diagnosis, people, pocket_id, roles
+from . import big_log, diagnosis, first_login, people, pocket_id, roles
 from .report import Report
 
 CHAPTERS = {
@@ -16,6 +16,7 @@ CHAPTERS = {
     "people": (people.TITLE, people.measure),
     "pocket_id": (pocket_id.TITLE, pocket_id.measure),
     "diagnosis": (diagnosis.TITLE, diagnosis.measure),
+    "first_login": (first_login.TITLE, first_login.measure),
     "log": ("externalid_fact on a 1 GiB log, against: grep -i externalid | tail -5", big_log.measure),
 }
 
@@ -28,7 +29,7 @@ def main() -> int:
     if unknown := set(options.chapter) - CHAPTERS.keys():
         parser.error(f"no chapter {', '.join(sorted(unknown))}; there are {', '.join(CHAPTERS)}")
     if options.list:
-        print("\n".join(f"{name:<10} {title}" for name, (title, _measure) in CHAPTERS.items()))
+        print("\n".join(f"{name:<11} {title}" for name, (title, _measure) in CHAPTERS.items()))
         return 0
     report = Report()
     with TemporaryDirectory(dir=".cache", prefix="bench.") as folder:

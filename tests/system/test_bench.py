@@ -23,4 +23,4 @@ def test_make_bench_names_its_chapters() -> None:
     answer = subprocess.run(["sh", "-c", measuring], cwd=ROOT, env={}, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     assert "externalid_fact on a 1 GiB log" in answer.stdout
-    assert "pocket_id  The role on a whole group of Pocket ID" in answer.stdout
+    assert "pocket_id   The role on a whole group of Pocket ID" in answer.stdout
