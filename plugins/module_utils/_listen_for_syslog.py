@@ -38,8 +38,6 @@ MOST_SENDERS = 64
 LONGEST_WAIT = 1.0
 HANDSHAKE_TIMEOUT = 10
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 
 async def listen(queue: asyncio.Queue[Any], args: Mapping[str, Any]) -> None:
     """Tell of login attempts until cancelled. Raises IdentityBrokerError where it cannot listen."""
@@ -72,7 +70,7 @@ async def listen(queue: asyncio.Queue[Any], args: Mapping[str, Any]) -> None:
 
 
 class _Listener:
-    def __init__(self, teller: Teller, networks: list[Network]) -> None:
+    def __init__(self, teller: Teller, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> None:
         self._teller = teller
         self._networks = networks
         self._lines: asyncio.Queue[str] = asyncio.Queue(1000)
@@ -158,7 +156,7 @@ def _tls(args: Mapping[str, Any]) -> ssl.SSLContext:
     return context
 
 
-def _networks(args: Mapping[str, Any]) -> list[Network]:
+def _networks(args: Mapping[str, Any]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     given = args.get("allow_from")
     texts = [given] if isinstance(given, str) else given or []
     try:
