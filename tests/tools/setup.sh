@@ -57,6 +57,7 @@ environment() {
 # ansible-rulebook needs Java. Without one, the test of the rulebook is skipped.
 want_rulebook() {
     if command -v java >/dev/null && java -version >/dev/null 2>&1; then
+        made_venv venv-rulebook "$1"
         environment venv-rulebook "$1" rulebook
     else
         warn "NO JAVA: the rulebook just_in_time will NOT be tried with ansible-rulebook." \
