@@ -25,9 +25,10 @@ options:
     required: true
   key:
     description:
-      - Return just the one person with this key. It is the username, unless the item has a key of its own.
+      - Return just the people with these keys. A key is the username, unless the item has a key of its own.
       - If it is not given, everybody is returned.
-    type: str
+    type: list
+    elements: str
 notes:
   - Everything is a string as it stands, and no template is evaluated in it.
   - Use C(query), or C(lookup) with C(wantlist=true).
@@ -87,6 +88,6 @@ class LookupModule(LookupBase):
         key = self.get_option("key")
         try:
             allowed = load_allow_list(path_of(terms[0]))
-            return users_of(allowed, list(allowed.by_key) if key is None else [key])
+            return users_of(allowed, list(allowed.by_key) if key is None else key)
         except IdentityBrokerError as error:
             raise AnsibleLookupError(str(error)) from None

@@ -35,6 +35,8 @@ class Telling:
     every_outcome: bool = False
     repeat_after: float = 60
     """How long further refusals of the same person are counted before they are told as one."""
+    together: float = 3
+    """How long others are gathered after somebody was told, and then told as one."""
     gather: float = 2
     """How long attempts of unknown people are counted before they are told the first time."""
     throttle: float = 60
@@ -57,6 +59,13 @@ class _Held:
     attempts: int = 0
 
 
+@dataclass
+class _People:
+    quiet_until: float = 0
+    attempts: dict[str, int] = field(default_factory=dict)
+    """By key."""
+
+
 def digest_of(value: str | None) -> str:
     """An ExternalId from the log, escaped and bounded, for a person to read and for nothing else."""
     text = value or ""
@@ -71,15 +80,16 @@ class LoginEvents:
     def __init__(self, telling: Telling) -> None:
         self._telling = telling
         self._held: dict[str, _Held] = {}
+        self._people: dict[str, _People] = {}
         self._unknown = _Unknown()
         self._number = 0
 
     def tell(self, attempts: Sequence[LoginAttempt], allowed: AllowList, now: float) -> list[Event]:
         """The events that are due after these attempts."""
-        events: list[Event] = []
         for attempt in attempts:
-            events += self._told(attempt, allowed, now)
-        return events + self._repeated(allowed, now) + self._unknown_people(now)
+            self._take(attempt, allowed, now)
+        self._take_repeated(now)
+        return self._known_people(allowed, now) + self._unknown_people(now)
 
     def gap(self) -> Event:
         """Part of the log was not read, and cannot be any more."""
@@ -89,38 +99,60 @@ class LoginEvents:
     def next_due(self) -> float | None:
         """When something will be due without another attempt."""
         times = [held.until for held in self._held.values()]
+        times += [people.quiet_until for people in self._people.values() if people.attempts]
         return min([*times, self._unknown.due] if self._unknown.attempts else times, default=None)
 
-    def _told(self, attempt: LoginAttempt, allowed: AllowList, now: float) -> list[Event]:
+    def _take(self, attempt: LoginAttempt, allowed: AllowList, now: float) -> None:
         person = None if attempt.malformed else allowed.by_external_id.get(attempt.external_id or "")
         if attempt.outcome == "allowed":
-            if person is None:
-                return []
-            for held in (self._held.get(f"denied:{person.key}"), self._held.get(f"refused:{person.key}")):
-                if held is not None:
-                    held.attempts = 0
-            return [self._login("allowed", person.key, 1)] if self._telling.every_outcome else []
+            if person is not None:
+                self._take_allowed(person.key)
+            return
         if person is None or attempt.outcome != "denied":
             self._count(attempt, now)
-            return []
+            return
         missing = attempt.reason == USER_NOT_FOUND and in_domain(attempt, person.domain or self._telling.domain)
         outcome = "denied" if missing else "refused"
         held = self._held.get(f"{outcome}:{person.key}")
         if held is not None and now < held.until:
             held.attempts += 1
-            return []
-        attempts = 1 + (held.attempts if held else 0)
-        self._held[f"{outcome}:{person.key}"] = _Held(now + self._telling.repeat_after)
-        return [self._login(outcome, person.key, attempts)]
+        else:
+            self._add(outcome, person.key, 1 + (held.attempts if held else 0))
+            self._held[f"{outcome}:{person.key}"] = _Held(now + self._telling.repeat_after)
 
-    def _repeated(self, allowed: AllowList, now: float) -> list[Event]:
-        events = []
+    def _take_allowed(self, key: str) -> None:
+        """Nothing more is to be done about refusals before."""
+        for outcome in ("denied", "refused"):
+            held = self._held.get(f"{outcome}:{key}")
+            if held is not None:
+                held.attempts = 0
+            if outcome in self._people:
+                self._people[outcome].attempts.pop(key, None)
+        if self._telling.every_outcome:
+            self._add("allowed", key, 1)
+
+    def _take_repeated(self, now: float) -> None:
         for name in [name for name, held in self._held.items() if held.until <= now]:
             attempts = self._held.pop(name).attempts
-            outcome, _colon, key = name.partition(":")
-            if attempts and key in allowed.by_key:
-                events.append(self._login(outcome, key, attempts))
+            if attempts:
+                self._add(*name.split(":", 1), attempts)
                 self._held[name] = _Held(now + self._telling.repeat_after)
+
+    def _add(self, outcome: str, key: str, attempts: int) -> None:
+        people = self._people.setdefault(outcome, _People())
+        people.attempts[key] = people.attempts.get(key, 0) + attempts
+
+    def _known_people(self, allowed: AllowList, now: float) -> list[Event]:
+        events = []
+        for outcome, people in self._people.items():
+            # Who went from the list meanwhile is nobody to tell of.
+            told = {key: attempts for key, attempts in people.attempts.items() if key in allowed.by_key}
+            if now >= people.quiet_until and people.attempts:
+                people.attempts = {}
+                if told:
+                    people.quiet_until = now + self._telling.together
+                    login = {"outcome": outcome, "people": list(told), "attempts": sum(told.values())}
+                    events.append(self._numbered({"login": login}))
         return events
 
     def _count(self, attempt: LoginAttempt, now: float) -> None:
@@ -148,9 +180,6 @@ class LoginEvents:
         }
         return [self._numbered({"unknown_attempt": told})]
 
-    def _login(self, outcome: str, key: str, attempts: int) -> Event:
-        return self._numbered({"login": {"outcome": outcome, "key": key, "attempts": attempts}})
-
     def _numbered(self, event: Event) -> Event:
         self._number += 1
         for told in event.values():
@@ -163,6 +192,7 @@ class LoginEvents:
         return {
             "number": self._number,
             "held": {name: [held.until, held.attempts] for name, held in self._held.items()},
+            "people": {outcome: [people.quiet_until, people.attempts] for outcome, people in self._people.items()},
             "unknown": [unknown.attempts, unknown.malformed, unknown.due, unknown.quiet_until],
             "digest": unknown.digest,
             "distinct": list(unknown.distinct),
@@ -174,6 +204,10 @@ class LoginEvents:
         events = cls(telling)
         events._number = int(state["number"])
         events._held = {str(name): _Held(float(until), int(count)) for name, (until, count) in state["held"].items()}
+        for outcome, (quiet, waiting) in state["people"].items():
+            events._people[str(outcome)] = _People(
+                float(quiet), {str(key): int(count) for key, count in waiting.items()}
+            )
         attempts, malformed, due, quiet = state["unknown"]
         digest, distinct = [str(text) for text in state["digest"]], {str(name): None for name in state["distinct"]}
         events._unknown = _Unknown(int(attempts), int(malformed), float(due), float(quiet), digest, distinct)

@@ -100,7 +100,7 @@ def _long_log(appliance: Appliance, told: Path, state: Path, pid: int) -> Iterat
 
 def _keys(told: Path) -> list[str]:
     events: list[dict[str, Any]] = [json.loads(line) for line in told.read_text().splitlines()]
-    return [event["login"]["key"] for event in events if "login" in event]
+    return [key for event in events if "login" in event for key in event["login"]["people"]]
 
 
 def _place(state: Path) -> int:

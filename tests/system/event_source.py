@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 import yaml
 from simulator import DEFAULT_DOMAIN, Appliance
+from simulator.ssh_server import SshServer
 from system.playbook import COLLECTION, Json
 
 PATIENCE = 12
+EVIL = "{{ lookup('ansible.builtin.pipe', 'touch pwned-by-the-log') }}"
 SOURCES = COLLECTION / "extensions/eda/plugins/event_source"
 
 
@@ -66,7 +68,8 @@ class Source:
     @property
     def denied(self) -> list[str]:
         """Keys of those who were told as refused, in their order."""
-        return [event["login"]["key"] for event in self.events if event.get("login", {}).get("outcome") == "denied"]
+        denied = [event["login"] for event in self.events if event.get("login", {}).get("outcome") == "denied"]
+        return [key for login in denied for key in login["people"]]
 
     @property
     def strangers(self) -> int:
@@ -80,6 +83,22 @@ class Source:
 def write_allow_list(file: Path, people: Sequence[Json]) -> Path:
     file.write_text(yaml.safe_dump(list(people)))
     return file
+
+
+BAKERS: list[Json] = [{"external_id": f"id-of-baker{number}", "username": f"baker{number}"} for number in range(20)]
+
+
+def burst(appliance: Appliance, begin: int, end: int) -> None:
+    """A part of 1,000 logins: each of the bakers' once, and all others of strangers."""
+    for number in range(begin, end):
+        known = number % 50 == 7
+        appliance.login(sub=f"id-of-baker{number // 50}" if known else f"stranger-{number}", user_agent=EVIL)
+
+
+def drop(appliance: Appliance) -> None:
+    """Every SSH connection is lost."""
+    assert isinstance(appliance.ssh, SshServer)
+    appliance.ssh.drop()
 
 
 def over_ssh(appliance: Appliance, folder: Path, people: Sequence[Json], **more: Any) -> Source:

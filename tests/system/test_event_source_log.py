@@ -12,18 +12,11 @@ from typing import Any, Literal
 
 import pytest
 from simulator import PEOPLE, Appliance
-from simulator.ssh_server import SshServer
-from system.event_source import over_ssh, ready, until, write_allow_list
+from system.event_source import BAKERS, EVIL, burst, drop, over_ssh, ready, until, write_allow_list
 
 MUFFIN = {"external_id": PEOPLE["muffin"], "username": "muffin"}
 SCONE = {"external_id": PEOPLE["scone"], "username": "scone", "key": "the-scone"}
 CRUMPET = {"external_id": PEOPLE["crumpet"], "username": "crumpet"}
-EVIL = "{{ lookup('ansible.builtin.pipe', 'touch pwned') }}"
-
-
-def drop(appliance: Appliance) -> None:
-    assert isinstance(appliance.ssh, SshServer)
-    appliance.ssh.drop()
 
 
 def test_a_refused_login_is_told_by_the_lists_key(appliance: Appliance, tmp_path: Path) -> None:
@@ -37,7 +30,7 @@ def test_a_refused_login_is_told_by_the_lists_key(appliance: Appliance, tmp_path
             await until(lambda: source.events, "muffin is told")
 
     asyncio.run(run())
-    assert source.events == [{"login": {"outcome": "denied", "key": "muffin", "attempts": 1, "number": 1}}]
+    assert source.events == [{"login": {"outcome": "denied", "people": ["muffin"], "attempts": 1, "number": 1}}]
     assert source.state_file.stat().st_mode & 0o777 == 0o600
 
 
@@ -95,7 +88,7 @@ def test_nor_while_it_is_stopped(appliance: Appliance, tmp_path: Path, kind: Lit
 
     asyncio.run(run())
     assert source.denied == ["muffin", "the-scone", "crumpet"]
-    assert [event["login"]["number"] for event in source.events] == [1, 2, 3]
+    assert [event["login"]["number"] for event in source.events] == list(range(1, len(source.events) + 1))
 
 
 def test_what_nobody_took_is_told_after_the_restart(appliance: Appliance, tmp_path: Path) -> None:
@@ -107,10 +100,12 @@ def test_what_nobody_took_is_told_after_the_restart(appliance: Appliance, tmp_pa
         taken = source._take
         source._take = lambda _queue: asyncio.sleep(60)  # type: ignore[method-assign]
         async with source.running():
-            for name in ("muffin", "scone", "crumpet"):
+            appliance.login("muffin")
+            await until(lambda: json.loads(source.state_file.read_text())["events"]["number"] == 1, "the queue is full")
+            for name in ("scone", "crumpet"):
                 appliance.login(name)
-            await until(lambda: json.loads(source.state_file.read_text())["outbox"], "events wait")
-        assert 1 <= len(source.events) < 3  # what the queue held
+            await until(lambda: json.loads(source.state_file.read_text())["outbox"], "an event waits")
+        assert source.denied == ["muffin"]  # what the queue held
         source._take = taken  # type: ignore[method-assign]
         async with source.running():
             await until(lambda: len(source.denied) == 3, "all are told")
@@ -120,26 +115,20 @@ def test_what_nobody_took_is_told_after_the_restart(appliance: Appliance, tmp_pa
 
 
 def test_a_thousand_attempts_over_rotation_restart_and_lost_connection(appliance: Appliance, tmp_path: Path) -> None:
-    people = [{"external_id": f"id-of-baker{number}", "username": f"baker{number}"} for number in range(20)]
-    source = over_ssh(appliance, tmp_path, people)
-
-    def burst(begin: int, end: int) -> None:
-        for number in range(begin, end):
-            known = number % 50 == 7
-            appliance.login(sub=f"id-of-baker{number // 50}" if known else f"stranger-{number}", user_agent=EVIL)
+    source = over_ssh(appliance, tmp_path, BAKERS)
 
     async def run() -> None:
         async with source.running():
             await ready(source, appliance)
-            await asyncio.to_thread(burst, 0, 300)
+            await asyncio.to_thread(burst, appliance, 0, 300)
             await asyncio.to_thread(appliance.log.rotate, "copytruncate")
-            await asyncio.to_thread(burst, 300, 500)
+            await asyncio.to_thread(burst, appliance, 300, 500)
             drop(appliance)
-            await asyncio.to_thread(burst, 500, 600)
-        await asyncio.to_thread(burst, 600, 700)
+            await asyncio.to_thread(burst, appliance, 500, 600)
+        await asyncio.to_thread(burst, appliance, 600, 700)
         await asyncio.to_thread(appliance.log.rotate, "rename")
         async with source.running():
-            await asyncio.to_thread(burst, 700, 1000)
+            await asyncio.to_thread(burst, appliance, 700, 1000)
             await until(lambda: len(source.denied) >= 20, "everybody on the list is told")
             await asyncio.sleep(1)
             # The flood is told as one event or two, and the rest of it later.
@@ -147,7 +136,7 @@ def test_a_thousand_attempts_over_rotation_restart_and_lost_connection(appliance
             assert source.strangers + state["unknown"][0] == 980
 
     asyncio.run(run())
-    assert sorted(source.denied) == sorted(str(person["username"]) for person in people)
+    assert sorted(source.denied) == sorted(str(person["username"]) for person in BAKERS)
     assert len([event for event in source.events if "unknown_attempt" in event]) <= 2
     assert not [event for event in source.events if "log_gap" in event]
 

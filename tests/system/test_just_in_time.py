@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, PocketId
-from system.event_source import write_allow_list
+from system.event_source import BAKERS, EVIL, burst, drop, write_allow_list
 from system.playbook import NAMESPACE, REPOSITORY, Json, Playbooks, Run, pocket_id_settings
 from system.scenes import add, external_ids
 
@@ -33,7 +33,6 @@ MUFFIN = {
 }
 SCONE = {"external_id": PEOPLE["scone"], "username": "scone", "key": "the-scone"}
 MARK = "pwned-by-the-log"
-EVIL = "{{ lookup('ansible.builtin.pipe', 'touch " + MARK + "') }}"
 
 
 def readme_list() -> list[Json]:
@@ -60,21 +59,21 @@ def test_one_person_is_let_in_and_nobody_goes(playbooks: Playbooks, appliance: A
         "federated_users_mirror_groups": ["bakers"],
     }
     (muffin,) = readme_list()
-    run = let_in(playbooks, muffin, just_in_time_key="muffin").went_well()
+    run = let_in(playbooks, muffin, just_in_time_people="muffin").went_well()
     assert run.recap("localhost")["changed"] == 1
     assert external_ids(appliance) == {"crumpet": "id-of-crumpet", "muffin": muffin["external_id"]}
     assert appliance.login(sub=muffin["external_id"]).permitted
     appliance.clear_requests()
-    assert let_in(playbooks, muffin, just_in_time_key="muffin").went_well().recap("localhost")["changed"] == 0
+    assert let_in(playbooks, muffin, just_in_time_people="muffin").went_well().recap("localhost")["changed"] == 0
     assert (appliance.writes(), appliance.mintings()) == ([], [])
 
 
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"just_in_time_key": "nobody"}, "nobody on the allow list has the key"),
-        ({"just_in_time_key": "muffin", "federated_users_purge": True}, "must not remove anybody"),
-        ({"just_in_time_key": "muffin", "federated_users_users": []}, "must not remove anybody"),
+        ({"just_in_time_people": "nobody"}, "nobody on the allow list has the key"),
+        ({"just_in_time_people": "muffin", "federated_users_purge": True}, "must not remove anybody"),
+        ({"just_in_time_people": "muffin", "federated_users_users": []}, "must not remove anybody"),
     ],
 )
 def test_it_is_about_one_person_of_the_list(playbooks: Playbooks, appliance: Appliance, more: Json, said: str) -> None:
@@ -212,19 +211,47 @@ def test_first_login_through_a_real_rulebook(
     assert "stranger" not in given
     first, second = yaml.safe_load_all(given)
     assert [_essence(given) for given in (first, second)] == [
-        ({"outcome": "denied", "key": "muffin", "attempts": 1, "number": 1}, "muffin"),
-        ({"outcome": "denied", "key": "the-scone", "attempts": 1, "number": 3}, "the-scone"),
+        ({"outcome": "denied", "people": ["muffin"], "attempts": 1, "number": 1}, ["muffin"]),
+        ({"outcome": "denied", "people": ["the-scone"], "attempts": 1, "number": 3}, ["the-scone"]),
     ]
     words = [line for line in given.split("\n") if line.startswith("# ")]
     arguments = [re.sub(r"/eda[^/]*/|/artifacts/[^/]*", "/", word) for word in words]
     assert arguments[: len(words) // 2] == arguments[len(words) // 2 :]
 
 
-def _essence(given: Json) -> tuple[Json, str]:
+def _essence(given: Json) -> tuple[Json, list[str]]:
     """What the event told, and whom the play was to let in; there is nothing else."""
-    assert set(given) == {"just_in_time_key", "just_in_time_allow_list", "ansible_eda"}
+    assert set(given) == {"just_in_time_people", "just_in_time_allow_list", "ansible_eda"}
     assert set(given["ansible_eda"]["event"]) == {"login", "meta"}
-    return given["ansible_eda"]["event"]["login"], given["just_in_time_key"]
+    return given["ansible_eda"]["event"]["login"], given["just_in_time_people"]
+
+
+def test_twenty_of_a_thousand_are_let_in_over_rotation_restart_and_lost_connection(
+    rulebook: Rulebook, appliance: Appliance
+) -> None:
+    write_allow_list(rulebook.folder / "allow_list.yml", BAKERS)
+
+    def provisioned(number: int) -> None:
+        rulebook.until(lambda: len(list(appliance.broker.users)) >= number, f"{number} are provisioned")
+
+    with rulebook.running():
+        burst(appliance, 0, 300)
+        provisioned(1)
+        appliance.log.rotate("copytruncate")
+        burst(appliance, 300, 500)
+        drop(appliance)
+        burst(appliance, 500, 600)
+        provisioned(12)
+    burst(appliance, 600, 700)
+    appliance.log.rotate("rename")
+    with rulebook.running():
+        burst(appliance, 700, 1000)
+        provisioned(20)
+    assert external_ids(appliance) == {baker["username"]: baker["external_id"] for baker in BAKERS}
+    assert len([seen for seen in appliance.writes() if seen.path.endswith("/Users")]) == 20
+    assert not [path for path in rulebook.folder.rglob("*") if path.name == MARK]
+    # Who tries while others are let in is let in together with everybody else who does.
+    assert rulebook.given.read_text().count("just_in_time_people") < 20
 
 
 def test_pocket_id_tells_who_is_on_the_list(playbooks: Playbooks, appliance: Appliance, pocket_id: PocketId) -> None:
@@ -238,7 +265,7 @@ def test_pocket_id_tells_who_is_on_the_list(playbooks: Playbooks, appliance: App
         **{f"federated_users_{name}": value for name, value in pocket_id_settings(pocket_id).items()},
         "federated_users_from_pocket_id": {"groups": ["vcenter-admins"]},
         "just_in_time_allow_list": str(allow_list),
-        "just_in_time_key": "scone",
+        "just_in_time_people": "scone",
     }
     playbooks.run(f"{NAMESPACE}.allow_list", variables=variables).went_well()
     assert allow_list.stat().st_mode & 0o777 == 0o600

@@ -19,9 +19,10 @@ version_added: 0.2.0
 description:
   - Follows C(federation-service.log) across rotations, lost connections and restarts, and tells of each login attempt once. Nothing
     runs on the appliance but a POSIX shell.
-  - Compares with the allow list itself. An event calls a person by the list's own key, and holds no string from the log.
+  - Compares with the allow list itself. An event calls people by the list's own keys, and holds no string from the log.
   - C(login) has C(outcome), V(denied) where the broker knows nobody by the ExternalId, V(refused) where it has another reason or
-    another domain, and with O(outcome=any) V(allowed); C(key); and C(attempts), how many refusals it tells of.
+    another domain, and with O(outcome=any) V(allowed); C(people), the keys, of one or of all who tried shortly after another; and
+    C(attempts), how many it tells of.
   - C(unknown_attempt) tells of everybody who is not on the list, with the counts C(attempts), C(external_ids) and C(malformed), and
     a C(digest) of at most 5 ExternalIds, escaped and cut short, for a person to read.
   - C(log_gap) says that part of the log was gone before it was read.

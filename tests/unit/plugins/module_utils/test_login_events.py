@@ -45,14 +45,14 @@ def attempt(external_id: str | None, outcome: str = "denied", **more: Any) -> Lo
 
 def told(events: LoginEvents, *attempts: LoginAttempt, now: float = 0, allowed: AllowList = ALLOWED) -> list[Any]:
     return [
-        (*(event["login"][name] for name in ("outcome", "key", "attempts")),) if "login" in event else event
+        (*(event["login"][name] for name in ("outcome", "people", "attempts")),) if "login" in event else event
         for event in events.tell(attempts, allowed, now)
     ]
 
 
 def test_somebody_on_the_list_is_told_at_once_by_the_lists_key() -> None:
     events = LoginEvents(Telling())
-    assert told(events, attempt("id-muffin")) == [("denied", "muffin", 1)]
+    assert told(events, attempt("id-muffin")) == [("denied", ["muffin"], 1)]
 
 
 @pytest.mark.parametrize(
@@ -74,23 +74,45 @@ def test_nobody_else_is_taken_for_them(other: LoginAttempt) -> None:
 
 
 def test_another_reason_or_domain_is_no_case_for_provisioning() -> None:
-    assert told(LoginEvents(Telling()), attempt("id-muffin", reason="USER_DISABLED")) == [("refused", "muffin", 1)]
-    assert told(LoginEvents(Telling()), attempt("id-muffin", domains=("b.example",))) == [("refused", "muffin", 1)]
+    assert told(LoginEvents(Telling()), attempt("id-muffin", reason="USER_DISABLED")) == [("refused", ["muffin"], 1)]
+    assert told(LoginEvents(Telling()), attempt("id-muffin", domains=("b.example",))) == [("refused", ["muffin"], 1)]
 
 
 def test_further_refusals_are_told_as_one_and_not_at_all_once_the_person_is_in() -> None:
     events = LoginEvents(Telling(every_outcome=True))
     assert told(events, attempt("id-muffin"), attempt("id-scone"), attempt("id-muffin"), attempt("id-scone")) == [
-        ("denied", "muffin", 1),
-        ("denied", "scone", 1),
+        ("denied", ["muffin", "scone"], 2),
     ]
-    assert told(events, attempt("id-scone", "allowed"), now=10) == [("allowed", "scone", 1)]
+    assert told(events, attempt("id-scone", "allowed"), now=10) == [("allowed", ["scone"], 1)]
     assert told(events, attempt("id-muffin"), now=59) == []
-    assert told(events, now=60) == [("denied", "muffin", 2)]
+    assert told(events, now=60) == [("denied", ["muffin"], 2)]
     assert told(events, now=LONG) == []
 
 
 LONG = 10_000.0
+
+
+def test_who_comes_shortly_after_another_is_told_together_with_others() -> None:
+    events = LoginEvents(Telling())
+    assert told(events, attempt("id-muffin")) == [("denied", ["muffin"], 1)]
+    assert told(events, attempt("id-scone"), now=1) == []
+    assert told(events, attempt("id-crumpet"), now=2) == []
+    assert events.next_due == 3
+    assert told(events, now=3) == [("denied", ["scone", "crumpet"], 2)]
+
+
+def test_nobody_is_told_who_was_let_in_or_left_the_list_before() -> None:
+    events = LoginEvents(Telling())
+    told(events, attempt("id-muffin"), attempt("id-scone"), now=0)
+    told(events, attempt("id-crumpet"), now=1)
+    told(events, attempt("id-crumpet", "allowed"), now=2)
+    assert told(events, now=3) == []
+    events = LoginEvents(Telling())
+    told(events, attempt("id-muffin"))
+    told(events, attempt("id-crumpet"), now=1)
+    fewer = read_allow_list([{"external_id": "id-muffin", "username": "muffin"}])
+    assert told(events, now=3, allowed=fewer) == []
+    assert told(events, now=LONG) == []
 
 
 def test_a_flood_is_told_as_one_event() -> None:
@@ -121,12 +143,14 @@ def test_a_flood_is_told_as_one_event() -> None:
     )
 )
 def test_no_refusal_is_lost_whatever_the_times_and_restarts(tries: list[tuple[str, float, bool]]) -> None:
-    events, now, counted, numbers = LoginEvents(Telling()), 0.0, Counter[str](), list[int]()
+    events, now, counted, people, numbers = LoginEvents(Telling()), 0.0, Counter[str](), set[str](), list[int]()
 
     def take(found: list[dict[str, Any]]) -> None:
         for event in found:
             (details,) = event.values()
-            counted[details.get("key", "unknown")] += details["attempts"]
+            if "people" in details:
+                people.update(details["people"])
+            counted["unknown" if "digest" in details else "known"] += details["attempts"]
             numbers.append(details["number"])
 
     for external_id, later, restart in tries:
@@ -138,8 +162,8 @@ def test_no_refusal_is_lost_whatever_the_times_and_restarts(tries: list[tuple[st
         now += 61
         take(events.tell([], ALLOWED, now))
     assert events.next_due is None
-    wanted = Counter(key.removeprefix("id-") if key.startswith("id-") else "unknown" for key, _later, _restart in tries)
-    assert counted == wanted
+    assert people == {key.removeprefix("id-") for key, _later, _restart in tries if key.startswith("id-")}
+    assert counted == Counter("known" if key.startswith("id-") else "unknown" for key, _later, _restart in tries)
     assert numbers == list(range(1, len(numbers) + 1))
 
 
