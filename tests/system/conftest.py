@@ -10,7 +10,7 @@ import pytest
 from simulator import Appliance, PocketId, SddcManager, WorkspaceOne
 from simulator.pocket_id.client import Caller
 from system.homes import Home
-from system.playbook import Modules, Playbooks
+from system.playbook import Modules, Playbooks, warm_interpreter
 
 # Whatever a shell has started in the background may have been told to ignore Ctrl-C, and everything below it would.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -42,9 +42,16 @@ def pocket_id(running_pocket_id: PocketId) -> PocketId:
     return running_pocket_id
 
 
+@pytest.fixture(scope="session")
+def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """For playbooks and their modules, where nothing of processes matters."""
+    with warm_interpreter(tmp_path_factory.mktemp("interpreter")) as python:
+        yield python
+
+
 @pytest.fixture
-def playbooks(tmp_path: Path, appliance: Appliance) -> Iterator[Playbooks]:
-    runner = Playbooks(tmp_path, appliance)
+def playbooks(tmp_path: Path, appliance: Appliance, interpreter: Path) -> Iterator[Playbooks]:
+    runner = Playbooks(tmp_path, appliance, interpreter)
     yield runner
     runner.close()
 

@@ -259,10 +259,10 @@ def debian(tmp_path: Path) -> Iterator[Appliance]:
         yield appliance
 
 
-def test_the_sshd_of_debian(debian: Appliance, tmp_path: Path) -> None:
+def test_the_sshd_of_debian(debian: Appliance, tmp_path: Path, interpreter: Path) -> None:
     history(debian)
     (tmp_path / "playbooks").mkdir()
-    playbooks = Playbooks(tmp_path / "playbooks", debian)
+    playbooks = Playbooks(tmp_path / "playbooks", debian, interpreter)
     try:
         run = playbooks.read_log(*(options for options, _expected, _complete in READINGS[1::3])).went_well()
         check_readings(run.results, READINGS[1::3])

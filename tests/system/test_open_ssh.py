@@ -33,12 +33,12 @@ def debian(tmp_path: Path) -> Iterator[Appliance]:
 
 
 @pytest.fixture(params=["asyncssh", "debian"])
-def plays(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Playbooks]:
+def plays(request: pytest.FixtureRequest, tmp_path: Path, interpreter: Path) -> Iterator[Playbooks]:
     """Playbooks against an appliance with this SSH server, on which SSH is disabled."""
     appliance: Appliance = request.getfixturevalue("debian" if request.param == "debian" else "appliance")
     appliance.switches.ssh_enabled = False
     (tmp_path / "plays").mkdir()
-    playbooks = Playbooks(tmp_path / "plays", appliance)
+    playbooks = Playbooks(tmp_path / "plays", appliance, interpreter)
     yield playbooks
     playbooks.close()
 

@@ -28,29 +28,10 @@ scone, Scone, "Sconely, Jr.", scone@example.org, {PEOPLE["scone"]}
 """
 
 
-def start(
-    playbooks: Playbooks,
-    playbook: str | list[Json],
-    *arguments: str,
-    variables: Json | None = None,
-    core: Path = PLAYBOOK_COMMAND,
-    folder: Path | None = None,
-    environment: Json | None = None,
-) -> Run:
-    """Run a playbook with one of the cores, from a folder of one's own choice."""
-    command = playbooks.prepare(playbook, *arguments, variables=variables)
-    done = subprocess.run(
-        [str(core), *command[1:]],
-        cwd=folder or playbooks.folder,
-        env={**playbooks.environment, "RESULTS_FILE": str(playbooks.results_file), **(environment or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "Traceback" not in done.stdout + done.stderr
-    return Run(done.returncode, done.stdout, done.stderr, playbooks._results())
+def start(playbooks: Playbooks, playbook: str | list[Json], *arguments: str, **options: Any) -> Run:
+    run = playbooks.run(playbook, *arguments, **options)
+    assert "Traceback" not in run.output
+    return run
 
 
 def provision(playbooks: Playbooks, path: Path | str, *arguments: str, **options: Any) -> Run:
