@@ -12,7 +12,7 @@ else
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench appliance login lint clean
+.PHONY: help setup demo test bench appliance login lint pictures release clean
 
 help: ## show these lines
 	@echo "make TARGET, where TARGET is one of"
@@ -44,6 +44,13 @@ login: ## log in at the simulated appliance: make login USER=muffin
 
 lint: ## run the linters only
 	@$(TOOLS)/test.sh --lint
+
+pictures: ## make the pictures of the README anew, from real runs
+	@$(TOOLS)/setup.sh test
+	@$(PYTHON) $(TOOLS)/pictures.py
+
+release: ## make the working tree a release: make release VERSION=1.0.0
+	@$(TOOLS)/release.sh "$(VERSION)"
 
 clean: ## remove everything that was made
 	rm -rf .cache .ansible .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/output

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh [demo|test]: makes what the demo or the tests need, in .cache/ and nowhere else.
+# setup.sh [demo|test|importer]: makes what the demo, the tests or Galaxy's importer need, in .cache/ and nowhere else.
 # Quick when all is there already. Several may be started at once: they wait for each other.
 set -euo pipefail
 # shellcheck source=tests/tools/lib.sh
@@ -7,7 +7,7 @@ set -euo pipefail
 
 LEVEL=${1:-test}
 REQUIREMENTS=$ROOT/tests/requirements
-case $LEVEL in demo | test) ;; *) die "setup.sh: demo or test, not '$LEVEL'" ;; esac
+case $LEVEL in demo | test | importer) ;; *) die "setup.sh: demo, test or importer, not '$LEVEL'" ;; esac
 
 # make_venv FOLDER PYTHON: also where Debian's Python comes without python3-venv.
 make_venv() {
@@ -180,6 +180,12 @@ main() {
         die "No Python 3.11, 3.12 or 3.13 that runs was found." \
             "On Debian and its children: apt-get install python3 python3-venv"
     link_collection
+    if [ "$LEVEL" = importer ]; then
+        # Beside older libraries than ours: in an environment of its own.
+        made_venv venv-importer "$python"
+        environment venv-importer "$python" importer
+        return 0
+    fi
     made_venv venv "$python"
     if [ "$LEVEL" = test ] && next=$(find_python 12 14 13 12 14); then
         made_venv venv-next "$next"
