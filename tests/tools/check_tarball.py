@@ -98,7 +98,9 @@ def metadata_problems(info: dict[str, Any], requires_ansible: object, changelog:
         values = info[field] if isinstance(info[field], list) else [info[field]]
         found += [f"{field}: {value!r} is longer than {longest}" for value in values if len(value) > longest]
         if field in ("namespace", "name", "tags"):
-            found += [f"{field}: {value!r} is not spelled as Galaxy wants it" for value in values if not NAME.fullmatch(value)]
+            found += [
+                f"{field}: {value!r} is not spelled as Galaxy wants it" for value in values if not NAME.fullmatch(value)
+            ]
     if len(info["tags"]) > MOST_TAGS or not TAGS & set(info["tags"]):
         found.append(f"tags: at most {MOST_TAGS}, and one of {', '.join(sorted(TAGS))}")
     for field in ("repository", "documentation", "homepage", "issues"):

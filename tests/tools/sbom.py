@@ -26,13 +26,19 @@ Json = dict[str, Any]
 # File of requirements, and whether the collection does nothing without it.
 REQUIREMENTS = {"meta/ee-requirements.txt": "required", "extensions/eda/requirements.txt": "optional"}
 
+
 def bill(manifest: Json, files: list[Json], requirements: Mapping[str, str], ansible: str, timestamp: str) -> Json:
     """The document. C(requirements) is by requirement as pip reads it, C(ansible) as in C(meta/runtime.yml)."""
     info = manifest["collection_info"]
     name, version = f"{info['namespace']}.{info['name']}", info["version"]
     itself = f"pkg:generic/{name}@{version}"
-    needed = [_requirement(f"ansible-core{ansible}", "required"), *(_requirement(*item) for item in requirements.items())]
-    needed += [_requirement(f"{other}{wanted}", "required", "ansible") for other, wanted in info["dependencies"].items()]
+    needed = [
+        _requirement(f"ansible-core{ansible}", "required"),
+        *(_requirement(*item) for item in requirements.items()),
+    ]
+    needed += [
+        _requirement(f"{other}{wanted}", "required", "ansible") for other, wanted in info["dependencies"].items()
+    ]
     listed = sorted((entry for entry in files if entry["ftype"] == "file"), key=lambda entry: entry["name"])
     seed = f"{itself} {timestamp} {[(entry['name'], entry['chksum_sha256']) for entry in listed]}"
     return {

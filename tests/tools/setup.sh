@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh [demo|test|importer]: makes what the demo, the tests or Galaxy's importer need, in .cache/ and nowhere else.
 # Quick when all is there already. Several may be started at once: they wait for each other.
+# NEXT_CORE=2.20 NEXT_PYTHON=3.12 make the second column another ansible-core and Python than the newest, for CI's matrix.
 set -euo pipefail
 # shellcheck source=tests/tools/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -51,6 +52,22 @@ environment() {
     say "$wanted" >"$folder/.done-$file"
     if [ "$file" = test ]; then
         say "$wanted" >"$folder/.done-demo"
+    fi
+}
+
+find_next_python() {
+    local minor=${NEXT_PYTHON:-}
+    minor=${minor#3.}
+    if [ -n "$minor" ]; then find_python "$minor" "$minor" "$minor"; else find_python 12 14 13 12 14; fi
+}
+
+# next_environment PYTHON: the second column, with the ansible-core that was asked for.
+next_environment() {
+    local venv=$CACHE/venv-next
+    environment venv-next "$1" test-next
+    if [ -n "${NEXT_CORE:-}" ] && ! "$venv/bin/python" -m pip show ansible-core | grep -q "^Version: $NEXT_CORE\."; then
+        say "Installing ansible-core $NEXT_CORE into .cache/venv-next"
+        logged pip-next-core "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "ansible-core==$NEXT_CORE.*"
     fi
 }
 
@@ -187,10 +204,10 @@ main() {
         return 0
     fi
     made_venv venv "$python"
-    if [ "$LEVEL" = test ] && next=$(find_python 12 14 13 12 14); then
+    if [ "$LEVEL" = test ] && next=$(find_next_python); then
         made_venv venv-next "$next"
         # Installing waits for the network as much as for a processor.
-        environment venv-next "$next" test-next &
+        next_environment "$next" &
         beside=$!
         # shellcheck disable=SC2064  # the one that was started now
         trap "kill $beside 2>/dev/null || true" EXIT
