@@ -25,7 +25,7 @@ options:
   token_file:
     description:
       - A file on the host that runs the module, in which a minted sync token is kept and re-used until it ends.
-      - It is made with mode C(0600), and refused when others can read it.
+      - It is made with mode C(0600), and refused when others can read it, or when it holds the token of another host.
     type: path
   auth_scheme:
     description:

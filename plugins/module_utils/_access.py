@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from ._broker_answers import Provider, SyncToken, token_expiry
 from ._errors import (
@@ -27,7 +28,7 @@ from ._errors import (
 )
 from ._http import HttpClient
 from ._scim import SchemeChoice, ScimClient, trusted_scim_url
-from ._token_file import check_token_file, read_token_file, write_token_file
+from ._token_file import check_owner, check_token_file, read_token_file, write_token_file
 from ._users import User, returned_domain, users_from_scim
 from ._vcenter import chosen_provider
 
@@ -251,10 +252,17 @@ class ScimAccess:
             if self._home is None:
                 raise InputError("token_file", "holds no token, and no hostname is given", "Give hostname too.")
             return None
+        self._see_whose(kept)
         expiry = token_expiry(kept.token)
         if expiry is not None and expiry <= datetime.now(UTC) + ENDING_SOON and self._home is not None:
             return None
         return kept
+
+    def _see_whose(self, kept: SyncToken) -> None:
+        named = urlsplit(self._options.scim_url).hostname if self._options.scim_url else None
+        host = named or (self._home.hostname if self._home else None)
+        if host and self._options.token_file:
+            check_owner(self._options.token_file, kept, host)
 
     def _mint(self) -> SyncToken:
         options = self._options
@@ -271,7 +279,8 @@ class ScimAccess:
         minted = home.mint_sync_token(provider.id, in_check_mode=options.check_mode_mint)
         self.mintings += 1
         url = options.scim_url or (trusted_scim_url(minted.scim_url, home.hostname) if minted.scim_url else None)
-        kept = SyncToken(minted.token, url)
+        # Where the broker does not say, so that the file tells whose it is.
+        kept = SyncToken(minted.token, url or home.scim_url)
         self.warnings.append(
             f"A new sync token was minted for the provider {provider.name or provider.id}, and the one before is "
             "revoked by it. Whatever else pushes users with the old one must get a new one."

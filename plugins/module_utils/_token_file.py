@@ -12,6 +12,7 @@ import json
 import os
 import stat
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ._broker_answers import SyncToken
 from ._errors import InputError
@@ -44,6 +45,17 @@ def read_token_file(path: str, *, field: str = "token_file") -> SyncToken | None
         raise InputError(field, f"{path} is JSON without a token", "Remove it; it is written anew.")
     url = document.get("scim_url")
     return SyncToken(document["token"], url if isinstance(url, str) and url else None)
+
+
+def check_owner(path: str, kept: SyncToken, hostname: str) -> None:
+    """Raise InputError for the token of another host: that host's users would be read and written in place of this one's."""
+    owner = urlsplit(kept.scim_url or "").hostname
+    if owner is not None and owner != hostname.casefold():
+        raise InputError(
+            "token_file",
+            f"{path} holds a token of {owner}, not of {hostname}",
+            "Give each host a file of its own, such as one with {{ inventory_hostname }} in its name.",
+        )
 
 
 def write_token_file(path: str, token: SyncToken) -> None:

@@ -38,7 +38,7 @@ options:
   token_file:
     description:
       - A file, on the host that runs the module, in which the token is kept. Made with mode C(0600), refused when others can
-        read it.
+        read it, or when it holds the token of another host.
     type: path
   renew_before:
     description:
@@ -186,6 +186,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._scim impo
     trusted_scim_url,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._token_file import (
+    check_owner,
     check_token_file,
     read_token_file,
     write_token_file,
@@ -260,6 +261,8 @@ def main() -> None:
         ids = chosen(session, home, of_directory=of_directory)
         given = SyncToken(options["current_token"], None) if options["current_token"] else None
         kept = given or (read_token_file(path) if path else None)
+        if path and kept:
+            check_owner(path, kept, home.hostname)
         stands, refused = judged(session, home, kept, options, curious=module.check_mode) if kept else (False, False)
         if stands:
             return result(session, home, kept, ids, before=kept)
@@ -271,7 +274,8 @@ def main() -> None:
         url = trusted_scim_url(minted.scim_url, home.hostname) if minted.scim_url else None
         token = replace(minted, scim_url=url)
         if path:
-            write_token_file(path, token)
+            # Where the broker does not say, so that the file tells whose it is.
+            write_token_file(path, replace(token, scim_url=url or home.scim_url))
         return result(session, home, token, ids, before=kept)
 
     def chosen(session: BrokerSession, home: TokenHome, *, of_directory: bool) -> dict[str, str | None]:

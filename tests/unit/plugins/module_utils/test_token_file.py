@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_answers import SyncToken
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._token_file import (
+    check_owner,
     check_token_file,
     read_token_file,
     write_token_file,
@@ -153,3 +154,21 @@ def test_a_folder_that_is_not_there_is_found_before_a_token_is_made(tmp_path: Pa
         assert caught.value.field == "token_file"
         with pytest.raises(InputError):
             write_token_file(str(path), TOKEN)
+
+
+@pytest.mark.parametrize("hostname", ["vcsa.example.org", "VCSA.Example.ORG"])
+def test_the_token_of_this_host_serves(hostname: str) -> None:
+    check_owner("/token", TOKEN, hostname)
+
+
+@pytest.mark.parametrize("url", [None, ""])
+def test_a_token_that_does_not_tell_whose_it_is_serves(url: str | None) -> None:
+    check_owner("/token", SyncToken("bare", url), "vcsa.example.org")
+
+
+def test_the_token_of_another_host_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        check_owner("/token", TOKEN, "other.example.org")
+    for part in ("/token", "vcsa.example.org", "other.example.org", "inventory_hostname"):
+        assert part in str(caught.value) + caught.value.way_out
+    assert "s3cr3t" not in str(caught.value)
