@@ -234,6 +234,17 @@ def check(options: dict[str, Any], *, of_directory: bool) -> None:
         raise InputError("provider_id", "does not go with directories", "Give directory.")
 
 
+def standing(options: dict[str, Any], home: TokenHome) -> SyncToken | None:
+    """The token that is given, or that of the file."""
+    if options["current_token"]:
+        return SyncToken(options["current_token"], None)
+    path = options["token_file"]
+    kept = read_token_file(path) if path else None
+    if kept is not None:
+        check_owner(path, kept, home.hostname)
+    return kept
+
+
 def main() -> None:
     module = make_module(
         vcenter_spec(),
@@ -259,10 +270,7 @@ def main() -> None:
             session.vcenter if not of_directory else DirectoryTokens(session.services, options["token_ttl"])
         )
         ids = chosen(session, home, of_directory=of_directory)
-        given = SyncToken(options["current_token"], None) if options["current_token"] else None
-        kept = given or (read_token_file(path) if path else None)
-        if path and kept:
-            check_owner(path, kept, home.hostname)
+        kept = standing(options, home)
         stands, refused = judged(session, home, kept, options, curious=module.check_mode) if kept else (False, False)
         if stands:
             return result(session, home, kept, ids, before=kept)

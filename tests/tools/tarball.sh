@@ -82,4 +82,6 @@ else
     warn "NOT TRIED with the newest ansible-core: there is no .cache/venv-next."
 fi
 ansible-galaxy collection verify --offline --collections-path "$COLLECTIONS" homelab.identity_broker >/dev/null
+[[ $(ansible-builder introspect "$COLLECTIONS") == *requests* ]] ||
+    die "An execution environment would not learn from it that requests is needed"
 say "Installed: $(find "$INSTALLED" -type f | wc -l) files, with their documentation"
