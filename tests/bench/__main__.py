@@ -8,11 +8,12 @@ import argparse
 import sys
 from tempfile import TemporaryDirectory
 
-from . import big_log, diagnosis, first_login, people, pocket_id, roles
+from . import big_log, diagnosis, first_login, fleet, people, pocket_id, roles
 from .report import Report
 
 CHAPTERS = {
     "role": ("The role, against an empty play on the same machine", roles.measure),
+    "fleet": (fleet.TITLE, fleet.measure),
     "people": (people.TITLE, people.measure),
     "pocket_id": (pocket_id.TITLE, pocket_id.measure),
     "diagnosis": (diagnosis.TITLE, diagnosis.measure),

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from simulator import Appliance
 from simulator.guide import inventory, variables
@@ -33,12 +34,14 @@ class Run:
 
 
 class Bench:
-    def __init__(self, appliance: Appliance, folder: Path, control: str) -> None:
+    """Plays on an appliance, or on what an inventory of its own says all about."""
+
+    def __init__(self, appliance: Appliance, folder: Path, control: str, own: dict[str, Any] | None = None) -> None:
         self.appliance = appliance
         self._folder = folder
         about = appliance.description()
-        (folder / "inventory.yml").write_text(json.dumps(inventory(about)))
-        (folder / "variables.yml").write_text(json.dumps(variables(about, DOMAIN)))
+        (folder / "inventory.yml").write_text(json.dumps(own or inventory(about)))
+        (folder / "variables.yml").write_text(json.dumps({} if own else variables(about, DOMAIN)))
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -49,13 +52,21 @@ class Bench:
             "ANSIBLE_NOCOLOR": "1",
         }
 
-    def play(self, text: str, extra: dict[str, object] | None = None) -> Run:
+    def play(self, text: str, extra: dict[str, object] | None = None, *, forks: int = 5) -> Run:
         """Run a playbook; raises RuntimeError with its output where it fails."""
         book, durations = self._folder / "play.yml", self._folder / "durations.json"
         book.write_text(text)
         durations.unlink(missing_ok=True)
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self._folder / "inventory.yml")]
-        command += [str(book), "-e", f"@{self._folder / 'variables.yml'}", "-e", json.dumps(extra or {})]
+        command += [
+            str(book),
+            "-e",
+            f"@{self._folder / 'variables.yml'}",
+            "-e",
+            json.dumps(extra or {}),
+            "--forks",
+            str(forks),
+        ]
         began = time.perf_counter()
         process = subprocess.Popen(
             command,

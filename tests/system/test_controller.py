@@ -20,7 +20,7 @@ import yaml
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from simulator import DEFAULT_DOMAIN, Appliance, PocketId
 from system.documented import constant
-from system.playbook import COLLECTIONS, REPOSITORY, Json, Modules, clean_environment
+from system.playbook import COLLECTIONS, REPOSITORY, Json, Modules, Playbooks, clean_environment
 from system.scenes import add, person, provision
 
 CONTROLLER = REPOSITORY / "examples/controller"
@@ -364,3 +364,22 @@ def test_vcenters_share_neither_token_nor_journal(modules: Modules, appliance: A
     assert provision(modules, users, recreate=True, **there, **shared)["users"][0]["operation"] == "recreate"
     hosts = sorted(path.name.partition("_")[0] for path in (modules.folder / "journal").iterdir())
     assert hosts == ["127.0.0.1", "localhost"]
+
+
+def test_rotate_token_refuses_one_file_for_two_vcenters(
+    playbooks: Playbooks, appliance: Appliance, other: Appliance
+) -> None:
+    for name, each in {"vcsa1": appliance, "vcsa2": other}.items():
+        there = {"port": each.https_port, "ca_path": str(each.ca_file), "password": each.password}
+        options = {"hostname": each.fqdn, "username": each.username, **there}
+        playbooks.hosts[name] = {f"federated_users_{option}": value for option, value in options.items()}
+    variables = {"identity_broker_hosts": "vcsa1:vcsa2", "rotate_token_file": str(playbooks.folder / "token")}
+    run = playbooks.run("homelab.identity_broker.rotate_token", variables=variables)
+    assert run.code != 0
+    assert "inventory_hostname" in run.output
+    assert appliance.mintings() == other.mintings() == []
+
+    variables["rotate_token_file"] += "-of-{{ inventory_hostname }}"
+    playbooks.run("homelab.identity_broker.rotate_token", variables=variables).went_well()
+    for name, each in {"vcsa1": appliance, "vcsa2": other}.items():
+        assert (playbooks.folder / f"token-of-{name}").read_text().strip() == each.current_sync_token
