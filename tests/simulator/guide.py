@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 _INVENTORY = "inventory.yml"
 _VARIABLES = "vars.yml"
+_LAB = "lab"
 _COLLECTIONS = ".cache/collections"
 _COLLECTIONS_VARIABLE = f"ANSIBLE_COLLECTIONS_PATH={_COLLECTIONS} "
 # Names that the role does not know: whether it is to ask one of them is for the play to say.
@@ -49,6 +51,11 @@ def write_files(state_dir: Path, about: dict[str, Any], beside: dict[str, dict[s
         for system, names in _VARIABLES_OF.items()
         for name, key in names.items()
     }
+    for name, content in lab(about, beside, domain).items():
+        path = state_dir / _LAB / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(path, content)
+    # Last: whoever waits for it finds the others.
     _write(state_dir / _VARIABLES, {**variables(about, domain), **others})
 
 
@@ -59,13 +66,14 @@ def written(state_dir: Path) -> bool:
 def remove_files(state_dir: Path) -> None:
     for name in (_INVENTORY, _VARIABLES):
         (state_dir / name).unlink(missing_ok=True)
+    shutil.rmtree(state_dir / _LAB, ignore_errors=True)
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def _write(path: Path, content: dict[str, Any] | str) -> None:
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600)
-    fresh.write_text(f"---\n{json.dumps(content, indent=2)}\n")
+    fresh.write_text(content if isinstance(content, str) else f"---\n{json.dumps(content, indent=2)}\n")
     fresh.replace(path)
 
 
@@ -107,6 +115,46 @@ def variables(about: dict[str, Any], domain: str | None) -> dict[str, Any]:
         result["federated_users_log_host"] = "appliance"
         result["federated_users_log_path"] = about["log_path"]
     return result
+
+
+def lab(about: dict[str, Any], beside: dict[str, dict[str, Any]], domain: str | None) -> dict[str, dict[str, Any] | str]:
+    """The folder that the guide Start here has people make, filled in for this start: files by their names."""
+    pocket_id, workspace_one, sddc_manager = (beside[system] for system in _VARIABLES_OF)
+    hosts = inventory(about)
+    if "appliance" in hosts["all"]["hosts"]:
+        hosts["all"]["hosts"]["vcsa"] = hosts["all"]["hosts"].pop("appliance")
+    connection = {**variables(about, domain), "federated_users_password": "{{ vault_vcenter_password }}"}
+    just_in_time = {}
+    if about["ssh_port"]:
+        connection["federated_users_log_host"] = "vcsa"
+        just_in_time = {
+            # By its address: the key is known under that.
+            "just_in_time_host": "127.0.0.1",
+            "just_in_time_port": about["ssh_port"],
+            "just_in_time_user": about["ssh_user"],
+            "just_in_time_private_key": about["ssh_key"],
+            "just_in_time_known_hosts": about["known_hosts"],
+            "just_in_time_log_path": about["log_path"],
+            "just_in_time_allow_list": "~/vcenter-people/allow_list.yml",
+            **({"just_in_time_domain": domain} if domain else {}),
+        }
+    return {
+        "ansible.cfg": "[defaults]\ninventory = inventory\ncallback_result_format = yaml\n",
+        "inventory/hosts.yml": hosts,
+        "inventory/group_vars/all/vcenter.yml": connection,
+        "inventory/group_vars/all/pocket_id.yml": {
+            "federated_users_pocket_id_url": pocket_id["url"],
+            "federated_users_pocket_id_api_key": "{{ vault_pocket_id_api_key }}",
+            "federated_users_pocket_id_ca_path": pocket_id["ca_file"],
+        },
+        "inventory/group_vars/all/vault.yml": {
+            "vault_vcenter_password": about["password"],
+            "vault_pocket_id_api_key": pocket_id["api_key"],
+            "vault_sddc_manager_password": sddc_manager["password"],
+            "vault_workspace_one_bootstrap_secret": workspace_one["client_secret"],
+        },
+        "just_in_time.yml": just_in_time,
+    }
 
 
 def words(state_dir: Path, about: dict[str, Any], beside: dict[str, dict[str, Any]]) -> str:
@@ -171,6 +219,7 @@ Files
               _domain, _log_host, _log_path; pocket_id_url, _api_key, _ca_path; workspace_one_base_url,
               _api_client_id, _api_client_secret, _ca_path; sddc_manager_hostname, _port, _ca_path, _username, _password)
   all of it   {shown}/appliance.json
+  the guides  {shown}/lab (the folder that they begin with: cp -r {shown}/lab ~/vcenter-people)
 
 Sign in as somebody (the first time it is denied, and the log tells why)
   {login}
