@@ -12,7 +12,7 @@ else
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench appliance login lint pictures release clean
+.PHONY: help setup demo test bench appliance login docs lint pictures release clean
 
 help: ## show these lines
 	@echo "make TARGET, where TARGET is one of"
@@ -41,6 +41,10 @@ login: ## log in at the simulated appliance: make login USER=muffin
 	@test -n "$(LOGIN_AS)" || { echo "Who? Say: make login USER=muffin" >&2; exit 2; }
 	@$(TOOLS)/setup.sh demo
 	@$(PYTHON) -m simulator login "$(LOGIN_AS)"
+
+docs: ## build the documentation site, in .cache/site
+	@$(TOOLS)/setup.sh test
+	@$(TOOLS)/docs.sh
 
 lint: ## run the linters only
 	@$(TOOLS)/test.sh --lint

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from .access import Access
 from .access_api import access_api
 from .broker import Broker
+from .certs_api import certs_api
 from .control import control_api
 from .federation_log import FederationLog
 from .gate import Environ
@@ -72,6 +73,7 @@ class Appliance(Service[Switches]):
         self.access = Access(self.switches)
         self._front = LoginFront(self.broker, self.permissions, self.log, self._vsphere_logs, self.switches)
         app = web_application(fqdn, lambda: self.switches.broker_down)
+        app.register_blueprint(certs_api(lambda: self.ca_file))
         app.register_blueprint(vcenter_api(self.state, self.switches, lambda: self.scim_url, self.services))
         app.register_blueprint(access_api(self.state, self.access, self.switches))
         app.register_blueprint(permissions_api(self.state, self.permissions, self.switches))

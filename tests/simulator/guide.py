@@ -117,7 +117,9 @@ def variables(about: dict[str, Any], domain: str | None) -> dict[str, Any]:
     return result
 
 
-def lab(about: dict[str, Any], beside: dict[str, dict[str, Any]], domain: str | None) -> dict[str, dict[str, Any] | str]:
+def lab(
+    about: dict[str, Any], beside: dict[str, dict[str, Any]], domain: str | None
+) -> dict[str, dict[str, Any] | str]:
     """The folder that the guide Start here has people make, filled in for this start: files by their names."""
     pocket_id, workspace_one, sddc_manager = (beside[system] for system in _VARIABLES_OF)
     hosts = inventory(about)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the documentation shows really runs: each module's EXAMPLES, and the plays of the READMEs."""
+"""What the documentation of modules shows really runs: their EXAMPLES. READMEs and guides are in test_guides."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from system.documented import constant
 from system.playbook import NAMESPACE, REPOSITORY, Playbooks
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins/modules").glob("[!_]*.py"))
-READMES = (REPOSITORY / "README.md", REPOSITORY / "roles/federated_users/README.md")
 
 
 def examples(module: str) -> list[dict[str, Any]]:
@@ -150,49 +149,5 @@ def put_provider(sddc: SddcManager, appliance: Appliance, module: str) -> None:
 
 def put_people(folder: Path) -> None:
     """The people of the README's file, for what reads people.csv."""
-    text = re.findall(r"^```text\n(.*?)^```$", READMES[0].read_text(), re.MULTILINE | re.DOTALL)[0]
+    text = re.findall(r"^```text\n(.*?)^```$", (REPOSITORY / "README.md").read_text(), re.MULTILINE | re.DOTALL)[0]
     (folder / "people.csv").write_text(text)
-
-
-def plays(readme: Path) -> list[list[dict[str, Any]]]:
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", readme.read_text(), re.MULTILINE | re.DOTALL)
-    documents = [yaml.safe_load(block) for block in blocks]
-    return [document for document in documents if "hosts" in document[0]]
-
-
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
-def test_the_plays_of_a_readme_run(
-    playbooks: Playbooks, appliance: Appliance, pocket_id: PocketId, readme: Path
-) -> None:
-    put_people(playbooks.folder)
-    put_group(pocket_id)
-    for play in plays(readme):
-        appliance.reset()
-        appliance.login("muffin")
-        playbooks.hosts["vcsa"] = playbooks.hosts["appliance"]
-        variables = {
-            "vault_vcenter_password": appliance.password,
-            "vault_pocket_id_api_key": pocket_id.api_key,
-            "federated_users_log_path": str(appliance.log_path),
-        }
-        here = environment(appliance, pocket_id)
-        playbooks.run(adapted(play, appliance, pocket_id), variables=variables, environment=here).went_well()
-        assert [user["userName"] for user in appliance.broker.users] == ["muffin@lab.example.org"]
-
-
-def test_the_examples_to_copy_fit_the_role(playbooks: Playbooks, appliance: Appliance, pocket_id: PocketId) -> None:
-    folder = REPOSITORY / "examples"
-    hosts = yaml.safe_load((folder / "inventory.yml").read_text())["all"]["hosts"]
-    variables = yaml.safe_load((folder / "group_vars/all/vars.yml").read_text())
-    vault = yaml.safe_load((folder / "group_vars/all/vault.yml.example").read_text())
-    assert variables["federated_users_log_host"] in hosts
-    appliance.login("muffin")
-    playbooks.hosts["vcsa"] = playbooks.hosts["appliance"]
-    here = {"federated_users_ca_path": str(appliance.ca_file), "federated_users_log_path": str(appliance.log_path)}
-    secrets = dict.fromkeys(vault, appliance.password)
-    playbooks.run(
-        f"{NAMESPACE}.provision",
-        variables={**adapted(variables, appliance, pocket_id), **here, **secrets},
-        environment=environment(appliance, pocket_id),
-    ).went_well()
-    assert len(appliance.broker.users) == len(variables["federated_users_users"])

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from simulator import DEFAULT_DOMAIN, Appliance, PocketId
 from simulator.switches import Provider
+from system.documents import plays
 from system.playbook import NAMESPACE, REPOSITORY, Json, Modules, Playbooks, Run
-from system.test_examples import adapted, environment, plays
+from system.test_examples import adapted, environment
 
 ROLE = "oidc_federation"
 README = REPOSITORY / f"roles/{ROLE}/README.md"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from simulator import WorkspaceOne
+from system.documents import plays
 from system.playbook import NAMESPACE, REPOSITORY, Json, Modules, Playbooks, Run
-from system.test_examples import plays
 
 ROLE = "workspace_one_bootstrap"
 WORKING_SECRET = "secret-of-the-working-client"

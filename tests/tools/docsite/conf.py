@@ -54,3 +54,6 @@ html_show_sourcelink = False
 nitpicky = True
 nitpick_ignore_regex = [("ref|std:ref|any", r"ansible_collections\.ansible\..*")]
 suppress_warnings = ["config.cache"]
+if "GUIDES_ONLY" in os.environ:
+    ours = r"ansible_collections\.homelab\.identity_broker\.\w+_(module|role|lookup|filter)"
+    nitpick_ignore_regex.append(("ref|std:ref|any", ours))
