@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
 import re
 import shlex
 import shutil
@@ -31,6 +32,7 @@ from simulator import DEFAULT_DOMAIN, Appliance, PocketId, SddcManager, Workspac
 from simulator.guide import lab
 from system.documents import Block
 from system.playbook import COLLECTIONS, REPOSITORY, Json, clean_environment
+from system.provider_stubs import SECRET, TOKEN
 
 RULEBOOK = REPOSITORY / ".cache/venv-rulebook/bin/ansible-rulebook"
 PATIENCE = 90
@@ -38,13 +40,15 @@ PASSWORD = "password-of-the-vault"
 SECRETS = {
     "vault_oidc_client_secret": "secret-at-the-provider",
     "vault_workspace_one_secret": "secret-of-the-automation",
+    "vault_keycloak_client_secret": SECRET,
+    "vault_authentik_token": TOKEN,
 }
 # What a guide has people make for themselves: that is used, not the simulator's.
 OWN = ("federated_users_ca_path", "ansible_host")
 # Commands that are written down, and what they do here.
 SHIMS = {
     "pip": "",
-    "ansible-galaxy": "",
+    "ansible-galaxy": '[ "$2" = install ] || exec "$GALAXY" "$@"',
     "git": 'mkdir -p "$(basename "$2")"',
     "make": (
         'case "$1" in login) exec "$PYTHON" -m simulator login "${2#USER=}" --state "$APPLIANCE" ;; '
@@ -119,6 +123,7 @@ class Reader:
             "PATH": os.pathsep.join([str(self.tools), clean["PATH"], str(RULEBOOK.parent)]),
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_NOCOLOR": "1",
+            "TERM": "dumb",
             "ANSIBLE_SSH_ARGS": f"-F /dev/null -o UserKnownHostsFile={self.known_hosts}",
             "ANSIBLE_SSH_CONTROL_PATH_DIR": self._sockets,
             "VMWARE_PORT": str(self.appliance.https_port),
@@ -129,6 +134,7 @@ class Reader:
             # For what stands in for commands.
             "CALLS": str(self.calls),
             "LAB": str(lab_folder),
+            "GALAXY": str(Path(sys.executable).with_name("ansible-galaxy")),
             "PYTHON": sys.executable,
             "PYTHONPATH": str(REPOSITORY / "tests"),
             "APPLIANCE": str(self.appliance.state_dir),
@@ -190,7 +196,7 @@ class Reader:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         if path.suffix == ".csv":
-            assert people(path.read_bytes(), str(path))
+            assert people(path.read_bytes())
         if path.name == "allow_list.yml":
             assert read_allow_list(yaml.safe_load(text)).by_key
         if path.suffix == ".service":
@@ -231,29 +237,30 @@ class Reader:
         self.cwd = Path(where.read_text().strip())
 
     def _run(self, script: str) -> tuple[int, str]:
-        """In a session without a terminal, so that a question for the password is asked and answered here."""
+        """In a terminal, where a question for the password is answered."""
+        here, there = pty.openpty()
         process = subprocess.Popen(
             ["bash", "-c", script],
             cwd=self.cwd,
             env=self.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdin=there,
+            stdout=there,
+            stderr=there,
             start_new_session=True,
         )
-        assert process.stdin is not None
-        assert process.stdout is not None
+        os.close(there)
         limit = threading.Timer(PATIENCE, lambda: os.killpg(process.pid, signal.SIGKILL))
         limit.start()
         said = b""
-        with process.stdin, process.stdout:
-            while piece := os.read(process.stdout.fileno(), 65536):
+        # It is an error to read from a terminal that nobody has open any more.
+        with contextlib.suppress(OSError):
+            while piece := os.read(here, 65536):
                 said += piece
                 if re.search(rb"assword( \(\w+\))?: $", said):
-                    process.stdin.write(f"{PASSWORD}\n".encode())
-                    process.stdin.flush()
+                    os.write(here, f"{PASSWORD}\n".encode())
         code = process.wait()
         limit.cancel()
+        os.close(here)
         return code, said.decode()
 
     def _start(self, text: str, command: str) -> None:
@@ -269,7 +276,7 @@ class Reader:
                 stderr=output,
                 start_new_session=True,
             )
-        self._until(lambda: list(self.home.glob(".local/state/homelab.identity_broker/federation_log-*")))
+        self._until(lambda: list(self.home.glob(".local/state/homelab.identity_broker/federation_log-*.json")))
 
     def compare(self, block: Block) -> None:
         """Each line was said, in this order, ids and times and white space aside."""

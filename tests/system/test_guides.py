@@ -14,7 +14,7 @@ import yaml
 from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, PocketId, SddcManager, WorkspaceOne
 from system.documents import GUIDES, READMES, Block, blocks
 from system.playbook import REPOSITORY
-from system.provider_stubs import GROUP, SECRET, TOKEN, Person, authentik, keycloak, provider_server
+from system.provider_stubs import GROUP, Person, authentik, keycloak, provider_server
 from system.reader import PASSWORD, RULEBOOK, SHIMS, Reader
 from system.test_examples import put_group
 
@@ -155,7 +155,6 @@ def test_the_readme_of_the_providers(reader: Reader, tmp_path: Path) -> None:
         )
         reader.put_trust()
         shutil.copy(reader.cwd / "vcsa-ca.pem", reader.home / "vcsa-ca.pem")
-        reader.lab["inventory/group_vars/all/vault.yml"] |= {"vault_keycloak_client_secret": SECRET}  # type: ignore[operator]
         reader.do(block)
     assert PASSWORD not in reader.said
     assert len(reader.appliance.broker.users) == 1
@@ -211,10 +210,7 @@ def test_pocket_id(reader: Reader) -> None:
 def test_authentik(reader: Reader, tmp_path: Path) -> None:
     with provider_server(tmp_path, authentik([Person("muffin", AUTHENTIK_ID)])) as server:
         reader.names["https://authentik.example.org"] = server.url
-        reader.lab["inventory/group_vars/all/vault.yml"] |= {  # type: ignore[operator]
-            "vault_authentik_token": TOKEN,
-            "authentik_ca_path": str(server.ca_file),
-        }
+        reader.lab["inventory/group_vars/all/vcenter.yml"] |= {"authentik_ca_path": str(server.ca_file)}  # type: ignore[operator]
         found = do_a_guide(reader, "guide_authentik")
     assert reader.appliance.login(sub=AUTHENTIK_ID).allowed
     (play,) = [block for block in found if block.play]
@@ -236,11 +232,6 @@ def test_coming_from_scripts(reader: Reader) -> None:
     reader.appliance.add_user(f"muffin@{DEFAULT_DOMAIN}", MUFFIN, domain=DEFAULT_DOMAIN)
     do_a_guide(reader, "guide_coming_from_scripts")
     assert [user["externalId"] for user in reader.appliance.broker.users] == [MUFFIN]
-
-
-def test_tokens_and_external_ids(reader: Reader) -> None:
-    do_a_guide(reader, "guide_security")
-    assert (reader.appliance.writes(), reader.appliance.mintings()) == ([], [])
 
 
 def test_vcf(reader: Reader) -> None:
@@ -284,8 +275,7 @@ def check_calls(reader: Reader) -> None:
         if program == "pip":
             assert words[0] == "install"
             assert set(words[1:]) <= required, words
-        elif program == "ansible-galaxy":
-            assert words[:2] == ["collection", "install"]
+        elif program == "ansible-galaxy" and words[1] == "install":
             assert words[2:] in ([name], [f"{galaxy['namespace']}-{galaxy['name']}-*.tar.gz"])
         elif program == "git":
             assert words == ["clone", galaxy["repository"]]
@@ -297,7 +287,7 @@ def test_no_block_is_left_out() -> None:
     """The documents that are done here and elsewhere are all that there are."""
     here = Path(__file__).read_text()
     for path in GUIDES:
-        assert f'"{path.stem}"' in here or str(path).endswith(FIRST) or path.stem == "guide_first_login", path
+        assert f'"{path.stem}"' in here or str(path).endswith(FIRST) or not blocks(path), path
     done = {"README.md", "roles/federated_users/README.md", "examples/providers/README.md", *ELSEWHERE}
     assert {str(path.relative_to(REPOSITORY)) for path in READMES} == done
     for document, test in ELSEWHERE.items():

@@ -50,7 +50,7 @@ ALLOWED = REQUIRED | {
     "plugins/module_utils",
     "plugins/plugin_utils",
 }
-SUFFIXES = {"", ".j2", ".json", ".md", ".py", ".rst", ".txt", ".yaml", ".yml"}
+SUFFIXES = {"", ".j2", ".json", ".md", ".py", ".rst", ".svg", ".txt", ".yaml", ".yml"}
 MAX_BYTES = 5_000_000
 MAX_FILE_BYTES = 500_000
 
