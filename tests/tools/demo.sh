@@ -38,7 +38,7 @@ sign_in() {
 play() {
     printf '$ ansible-playbook homelab.identity_broker.provision %s\n' "$*"
     "$CACHE/venv/bin/ansible-playbook" -i "$state/inventory.yml" homelab.identity_broker.provision \
-        -e "@$state/vars.yml" -e "@$state/users.yml" "$@" | tee "$state/output"
+        -e "@$state/vars.yml" -e "@$state/users.yml" "$@" 2>&1 | tee "$state/output"
 }
 
 cat >"$state/users.yml" <<'YAML'

@@ -185,6 +185,18 @@ def test_open_ssh_takes_the_connection_that_modules_take() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("source", "code"), [("federation_log", "follow_over_ssh"), ("federation_syslog", "listen_for_syslog")]
+)
+def test_an_event_source_takes_the_documented_options(source: str, code: str) -> None:
+    """Galaxy reads their documentation too, where C(meta/extensions.yml) names them."""
+    texts = constants(ROOT / f"extensions/eda/plugins/event_source/{source}.py")
+    module = importlib.import_module(f"ansible_collections.homelab.identity_broker.plugins.module_utils._{code}")
+    assert set(yaml.safe_load(texts["DOCUMENTATION"])["options"]) == module.OPTIONS
+    ((example,),) = ([*item] for item in yaml.safe_load(texts["EXAMPLES"]))
+    assert example == f"{FRAGMENT}{source}"
+
+
 @pytest.mark.parametrize("group", ["vcenter", "scim", "pocket_id", "sddc", "workspace_one"])
 def test_an_action_group_holds_the_modules_that_take_all_its_options(group: str) -> None:
     groups = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]
