@@ -232,11 +232,11 @@ class Reader:
             self._start(text, lines[-1])
             return
         where = self.tools / "cwd"
-        code, self.said = self._run(f"set -euo pipefail\n{text}\npwd >{where}\n")
+        code, self.said = self._run(f"set -euo pipefail\n{text}\npwd >{where}\n", PATIENCE * len(lines))
         assert code == 0, f"{text}\n{self.said}"
         self.cwd = Path(where.read_text().strip())
 
-    def _run(self, script: str) -> tuple[int, str]:
+    def _run(self, script: str, patience: int) -> tuple[int, str]:
         """In a terminal, where a question for the password is answered."""
         here, there = pty.openpty()
         process = subprocess.Popen(
@@ -249,7 +249,7 @@ class Reader:
             start_new_session=True,
         )
         os.close(there)
-        limit = threading.Timer(PATIENCE, lambda: os.killpg(process.pid, signal.SIGKILL))
+        limit = threading.Timer(patience, lambda: os.killpg(process.pid, signal.SIGKILL))
         limit.start()
         said = b""
         # It is an error to read from a terminal that nobody has open any more.
