@@ -111,7 +111,7 @@ def picture_of_the_page(path: Path) -> None:
     with TemporaryDirectory(dir=ROOT / ".cache", prefix="page.") as name, Appliance() as appliance:
         folder = Path(name)
         people(appliance)
-        playbooks = Playbooks(folder, appliance)
+        playbooks = Playbooks(folder, appliance, Path(sys.executable))
         try:
             arguments = ["-e", "list_file=users.html", "-e", "list_log=true"]
             playbooks.run("homelab.identity_broker.list", *arguments, variables=playbooks.variables).went_well()
