@@ -18,7 +18,7 @@ from .switches import Switches
 from .vsphere_logs import VsphereLogs
 
 PEOPLE = {
-    "muffin": "d0e47cc3-4b52-4c6f-9a0d-6f0f6f3f7a01",
+    "muffin": "d0e47cc3-ff12-45fd-b4ba-6a30628bd50e",
     "crumpet": "5f2a9be8-90c1-4f0e-8a57-2d1f3c9b7e02",
     "scone": "a17c60d4-33be-4f9a-b1c8-9e4d5a6b8c03",
 }

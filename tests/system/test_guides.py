@@ -36,7 +36,7 @@ IN_A_GUIDE = {
     "ansible-rulebook -r homelab.identity_broker.just_in_time -i inventory --vars just_in_time.yml": "guide_first_login"
 }
 
-MUFFIN = "d0e47cc3-ff12-45fd-b4ba-6a30628bd50e"
+MUFFIN = PEOPLE["muffin"]
 FIRST = "docs/docsite/rst/guide_start.rst"
 AUTHENTIK_ID = "3f0b1c5e9a7d2468" * 4
 
@@ -250,8 +250,6 @@ def test_workspace_one(reader: Reader) -> None:
 def test_first_login(reader: Reader) -> None:
     if shutil.which("java") is None or not RULEBOOK.exists():
         pytest.skip("THE GUIDE IS NOT TRIED: it needs Java 17 or later, and ansible-rulebook in .cache/venv-rulebook")
-    # The person of the guide has the ExternalId of the one whom the simulator knows by that name.
-    reader.names[MUFFIN] = PEOPLE["muffin"]
     # What ansible-rulebook starts has to find the vault's password by itself.
     begin(reader, encrypted=True)
     reader.put("inventory/group_vars/all/pocket_id.yml")
