@@ -31,7 +31,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._users_csv
 from simulator import DEFAULT_DOMAIN, Appliance, PocketId, SddcManager, WorkspaceOne
 from simulator.guide import lab
 from system.documents import Block
-from system.playbook import COLLECTIONS, REPOSITORY, Json, clean_environment
+from system.playbook import COLLECTIONS, PLAYBOOK_COMMAND, REPOSITORY, Json, clean_environment
 from system.provider_stubs import SECRET, TOKEN
 
 RULEBOOK = REPOSITORY / ".cache/venv-rulebook/bin/ansible-rulebook"
@@ -51,7 +51,7 @@ SHIMS = {
     "ansible-galaxy": '[ "$2" = install ] || exec "$GALAXY" "$@"',
     "git": 'mkdir -p "$(basename "$2")"',
     "make": (
-        'case "$1" in login) exec "$PYTHON" -m simulator login "${2#USER=}" --state "$APPLIANCE" ;; '
+        'case "$1" in login) PYTHONPATH="$TESTS" exec "$PYTHON" -m simulator login "${2#USER=}" --state "$APPLIANCE" ;; '
         'appliance) mkdir -p .cache/appliance && cp -r "$LAB" .cache/appliance/lab ;; esac'
     ),
     "ssh-keyscan": 'exec "$SSH_KEYSCAN" -p "$SSH_PORT" "$@"',
@@ -67,7 +67,13 @@ class Reader:
     """One folder, in which the blocks of one document are done in their order."""
 
     def __init__(
-        self, folder: Path, appliance: Appliance, pocket_id: PocketId, sddc: SddcManager, workspace_one: WorkspaceOne
+        self,
+        folder: Path,
+        appliance: Appliance,
+        pocket_id: PocketId,
+        sddc: SddcManager,
+        workspace_one: WorkspaceOne,
+        interpreter: Path,
     ) -> None:
         self.appliance, self.pocket_id, self.sddc, self.workspace_one = appliance, pocket_id, sddc, workspace_one
         self.home = folder / "home"
@@ -96,9 +102,9 @@ class Reader:
             "sddc-manager.example.org": sddc.fqdn,
             "https://acme.workspaceoneaccess.com": workspace_one.base_url,
         }
-        self.environment = self._environment()
+        self.environment = self._environment(interpreter)
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, interpreter: Path) -> dict[str, str]:
         authorities = self.tools / "ca.pem"
         servers = (self.appliance, self.pocket_id, self.sddc, self.workspace_one)
         authorities.write_text("".join(server.ca_file.read_text() for server in servers))
@@ -107,6 +113,9 @@ class Reader:
             note = 'printf "%s\\0" "$(basename "$0")" "$@" >>"$CALLS"; echo >>"$CALLS"'
             shim.write_text(f"#!/usr/bin/env bash\nset -e\n{note}\n{does}\n")
             shim.chmod(0o700)
+        playbook = self.tools / "ansible-playbook"
+        playbook.write_text(f'#!/bin/sh\nexec {interpreter} {PLAYBOOK_COMMAND} "$@"\n')
+        playbook.chmod(0o700)
         editor = self.tools / "editor"
         editor.write_text(
             f'#!/bin/sh\ncat >"$1" <<END\n{json.dumps(self.lab["inventory/group_vars/all/vault.yml"])}\nEND\n'
@@ -136,7 +145,7 @@ class Reader:
             "LAB": str(lab_folder),
             "GALAXY": str(Path(sys.executable).with_name("ansible-galaxy")),
             "PYTHON": sys.executable,
-            "PYTHONPATH": str(REPOSITORY / "tests"),
+            "TESTS": str(REPOSITORY / "tests"),
             "APPLIANCE": str(self.appliance.state_dir),
             "SSH_PORT": str(self.appliance.ssh_port),
             "SSH_KEYSCAN": shutil.which("ssh-keyscan") or "ssh-keyscan",

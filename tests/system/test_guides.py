@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +24,8 @@ ELSEWHERE = {
     "roles/oidc_federation/README.md": "test_role_oidc_federation.py",
     "roles/workspace_one_bootstrap/README.md": "test_role_workspace_one.py",
 }
+# Documents whose commands need what cannot be had here, and the test that holds what they use to what there is.
+NOT_DONE = {"examples/controller/README.md": "test_controller.py"}
 # Commands that are not run, and what is known of them instead. Whatever is neither run nor here fails.
 STOOD_IN_FOR = {
     "pip": "needs a package index: what is installed must be what the collection says that it requires",
@@ -43,10 +46,15 @@ AUTHENTIK_ID = "3f0b1c5e9a7d2468" * 4
 
 @pytest.fixture
 def reader(
-    tmp_path: Path, appliance: Appliance, pocket_id: PocketId, sddc: SddcManager, workspace_one: WorkspaceOne
+    tmp_path: Path,
+    appliance: Appliance,
+    pocket_id: PocketId,
+    sddc: SddcManager,
+    workspace_one: WorkspaceOne,
+    interpreter: Path,
 ) -> Iterator[Reader]:
     put_group(pocket_id)
-    reader = Reader(tmp_path, appliance, pocket_id, sddc, workspace_one)
+    reader = Reader(tmp_path, appliance, pocket_id, sddc, workspace_one, interpreter)
     yield reader
     reader.close()
 
@@ -92,6 +100,14 @@ def somebody_is_refused(reader: Reader) -> None:
     reader.appliance.login(sub=MUFFIN, source_ip="192.0.2.10")
 
 
+def a_fleet(reader: Reader) -> None:
+    from_the_examples(reader)
+    hosts = yaml.safe_load((REPOSITORY / "examples/controller/inventory.yml").read_text())["vcenters"]["hosts"]
+    one = {next(iter(hosts)): {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}}
+    inventory = yaml.safe_load((reader.cwd / "inventory.yml").read_text())
+    (reader.cwd / "inventory.yml").write_text(yaml.safe_dump({**inventory, "vcenters": {"hosts": one}}))
+
+
 def a_file_of_variables(reader: Reader) -> None:
     reader.put(
         "vcenter.yml", "inventory/group_vars/all/vcenter.yml", federated_users_password=reader.appliance.password
@@ -101,6 +117,7 @@ def a_file_of_variables(reader: Reader) -> None:
 SCENES: dict[tuple[str, str], Callable[[Reader], None]] = {
     ("README.md", "Somebody can't log in"): somebody_is_refused,
     ("README.md", "What is in it"): from_the_examples,
+    ("README.md", "Many vCenters"): a_fleet,
     ("README.md", "A token for who pushes from elsewhere"): a_file_of_variables,
 }
 
@@ -287,9 +304,11 @@ def test_no_block_is_left_out() -> None:
     here = Path(__file__).read_text()
     for path in GUIDES:
         assert f'"{path.stem}"' in here or str(path).endswith(FIRST) or not blocks(path), path
-    done = {"README.md", "roles/federated_users/README.md", "examples/providers/README.md", *ELSEWHERE}
+    done = {"README.md", "roles/federated_users/README.md", "examples/providers/README.md", *ELSEWHERE, *NOT_DONE}
     assert {str(path.relative_to(REPOSITORY)) for path in READMES} == done
     for document, test in ELSEWHERE.items():
         assert all(block.play for block in blocks(REPOSITORY / document)), document
         assert "plays(README)" in (REPOSITORY / f"tests/system/{test}").read_text()
+    for document, test in NOT_DONE.items():
+        assert str(Path(document).parent) in (REPOSITORY / f"tests/system/{test}").read_text()
     assert set(SHIMS) == set(STOOD_IN_FOR)
