@@ -18,5 +18,5 @@ options:
       - What an interrupted run has done is written here as well, and the next run says it.
     type: path
     default: ~/.local/state/homelab.identity_broker
-    version_added: 0.2.0
+    version_added: 0.9.0
 """

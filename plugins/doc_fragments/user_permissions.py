@@ -17,12 +17,12 @@ options:
         and where vCenter offers no API for global permissions.
     type: bool
     default: false
-    version_added: 0.2.0
+    version_added: 0.9.0
   remove_permissions:
     description:
       - Whether the global permissions of a user who is deleted are removed, too, also those that an earlier deletion
         left behind. Without it, they are listed in RV(permissions), since whoever gets the name next would have them.
     type: bool
     default: false
-    version_added: 0.2.0
+    version_added: 0.9.0
 """

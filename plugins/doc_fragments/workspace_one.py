@@ -17,23 +17,23 @@ options:
     type: str
     default: vcenter
     choices: [vcenter, workspace_one]
-    version_added: 0.2.0
+    version_added: 0.9.0
   base_url:
     description:
       - The tenant's address, such as C(https://acme.workspaceoneaccess.com). Credentials go to C(https) only.
       - Only for O(platform=workspace_one). If not set, the environment variable E(WORKSPACE_ONE_URL) is used.
     type: str
-    version_added: 0.2.0
+    version_added: 0.9.0
   api_client_id:
     description:
       - The OAuth 2.0 client that the task itself uses, by its client id. Its rule set must allow what the task does.
       - Only for O(platform=workspace_one). If not set, the environment variable E(WORKSPACE_ONE_CLIENT_ID) is used.
     type: str
-    version_added: 0.2.0
+    version_added: 0.9.0
   api_client_secret:
     description:
       - The secret of O(api_client_id). The access token that it gives stays in the process's memory.
       - Only for O(platform=workspace_one). If not set, the environment variable E(WORKSPACE_ONE_CLIENT_SECRET) is used.
     type: str
-    version_added: 0.2.0
+    version_added: 0.9.0
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: allow_list
 short_description: Read who may be provisioned at the first login, as users for the broker
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Reads and checks an allow list, and returns a list that the option O(homelab.identity_broker.scim_users#module:users) of
     M(homelab.identity_broker.scim_users) and the variable C(federated_users_users) of the role take.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: broker_directory
 short_description: Keep a directory of the Identity Broker
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Creates, changes or deletes a directory, which holds the users and groups that are pushed to the broker.
   - What the task does not name is left as it is. After writing, the directory is read back.

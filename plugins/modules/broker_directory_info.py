@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: broker_directory_info
 short_description: List the directories of the Identity Broker
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Lists the directories of the broker, all or those that fit. Each is read by itself, since the broker's list leaves out the
     default domain.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: broker_identity_provider
 short_description: Keep an identity provider of the Identity Broker
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Creates, changes or deletes an external identity provider of the broker, at which people sign in.
   - What the task does not name is left as it is; lists and dictionaries that it names replace those that stand, but for

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: broker_identity_provider_info
 short_description: List the identity providers of the Identity Broker with their settings
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Lists the external identity providers of the broker with all settings but secrets, all or those that fit.
   - M(homelab.identity_broker.broker_provider_info) lists those of vCenter's broker through vCenter's API, with just their domains.

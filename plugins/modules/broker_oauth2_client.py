@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: broker_oauth2_client
 short_description: Keep an OAuth 2.0 client of the Identity Broker
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Creates, changes or deletes an OAuth 2.0 client of the broker, with which programs and services sign in to its API.
   - What the task does not name is left as it is; a list that it names replaces the one that stands, and an empty one removes it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: broker_oauth2_client_info
 short_description: List the OAuth 2.0 clients of the Identity Broker
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Lists the OAuth 2.0 clients of the broker with all settings but secrets, all or one. Each is read by itself, since the broker's
     list tells little more than their names.

@@ -29,7 +29,7 @@ options:
       - Return only providers that have this domain (without regard to case). One that does not tell its domains is returned as
         well, with a warning.
     type: str
-    version_added: 0.2.0
+    version_added: 0.9.0
 seealso:
   - module: homelab.identity_broker.sync_token
   - module: homelab.identity_broker.scim_user

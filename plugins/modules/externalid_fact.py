@@ -87,12 +87,12 @@ options:
         the line that decided each attempt. M(homelab.identity_broker.login_diagnosis_info) needs both.
     type: bool
     default: false
-    version_added: 0.2.0
+    version_added: 0.9.0
   client_log_path:
     description: The vSphere Client's log, of which O(evidence) reads RV(spellings).
     type: str
     default: /var/log/vmware/vsphere-ui/logs/vsphere_client_virgo.log
-    version_added: 0.2.0
+    version_added: 0.9.0
   open_ssh:
     description:
       - Enables SSH through the appliance's API before the log is read, where it is disabled, and puts back what stood afterwards.
@@ -107,7 +107,7 @@ options:
       - Tasks on one control node that share O(open_ssh.journal_path) may read at a time. The last of them puts back. A task on
         another machine finds SSH enabled, leaves it so, and ends with an error if it is disabled before it has read all.
     type: dict
-    version_added: 0.2.0
+    version_added: 0.9.0
     suboptions:
       hostname:
         description:
@@ -305,7 +305,7 @@ opened:
   returned: success
   type: list
   elements: str
-  version_added: 0.2.0
+  version_added: 0.9.0
   sample: []
 position:
   description: Where the log ended when reading began.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: global_permission
 short_description: Give a user or a group a global permission in vCenter, or take it away
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Gives a user or a group one role in the whole of vCenter, changes the role, or takes it away. Who can log in and has no
     permission sees nothing.

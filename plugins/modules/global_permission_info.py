@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: global_permission_info
 short_description: List the global permissions of vCenter
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Lists the global permissions of vCenter, all or those of a principal, a domain or a role; and the roles that there are.
   - The public API of vSphere 9 is used where it is there, else the older one of C(com.vmware.cis.authz).

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: login_diagnosis_info
 short_description: Find out why somebody cannot log in to vCenter
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Names for each of O(users), or for the latest logins, which case it is, by what that is known, and what to do next.
   - Judges by the appliance's log, by the broker's users, by vCenter's global permissions, and by what Pocket ID says, as far as

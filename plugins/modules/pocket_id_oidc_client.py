@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pocket_id_oidc_client
 short_description: Make sure that Pocket ID has the OIDC client that vCenter needs
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Creates, updates or deletes an OIDC client of Pocket ID as vCenter's Identity Broker needs it, which is one with a secret,
     without PKCE, and with the broker's callback address.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pocket_id_user_info
 short_description: Read from Pocket ID who may use vCenter, ready for scim_users
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Reads users of Pocket ID by name, by e-mail address, by group, or all of them, in the form that
     M(homelab.identity_broker.scim_users) takes.

@@ -10,7 +10,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: rotate_token
 short_description: Mint the Identity Broker's sync token, and hand it to those who push users with it
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Mints a sync token on the task's host, and hands it over on the control node. It goes to a file, to a variable in a file that
     is encrypted with Ansible Vault, or to the standard input of a command.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: scim_group
 short_description: Make sure that a group exists in vCenter's Identity Broker, and who is in it
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Creates or deletes one group of vCenter's Identity Broker over SCIM, and adds and removes its members.
   - A new group has no rights in vCenter until it is given a permission there.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: scim_group_info
 short_description: List the groups of vCenter's Identity Broker with their members
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Lists the groups of vCenter's Identity Broker, all or the one of a name, with their members by name.
   - Without a token of one's own, they are read with the tenant's admin token. Nothing is minted unless O(mint_token=true).

@@ -114,13 +114,13 @@ options:
             creates it, and removes members.
         type: list
         elements: str
-        version_added: 0.2.0
+        version_added: 0.9.0
       permissions:
         description:
           - The global permission of this user, in place of O(permissions). A user has at most one, so one item is enough.
         type: list
         elements: dict
-        version_added: 0.2.0
+        version_added: 0.9.0
         suboptions: &permission
           role:
             description: The role, by name or id, such as V(ReadOnly).
@@ -164,7 +164,7 @@ options:
         an error, and nothing is bound.
       - While a group has no members, O(purge) is refused.
     type: dict
-    version_added: 0.2.0
+    version_added: 0.9.0
   cross_check:
     description:
       - The registered result of M(homelab.identity_broker.externalid_fact), as it is, to compare with what O(provider_users) says
@@ -172,7 +172,7 @@ options:
       - When the broker refused an ExternalId that nobody has, and never saw the one that the provider tells, that is an error
         before anything is written.
     type: dict
-    version_added: 0.2.0
+    version_added: 0.9.0
   incomplete_users:
     description:
       - What to do about somebody of whom O(provider_users) tells no e-mail address or no last name, and O(users) neither. V(error)
@@ -180,14 +180,14 @@ options:
     type: str
     default: error
     choices: [error, accept]
-    version_added: 0.2.0
+    version_added: 0.9.0
   coexist:
     description:
       - Whether to go on where Pocket ID itself pushes users to the same broker. It deletes there whomever it does not know.
       - Without it, that is an error before anything is minted or written.
     type: bool
     default: false
-    version_added: 0.2.0
+    version_added: 0.9.0
   missing_external_id:
     description:
       - What to do about a user who is not in the broker and has no ExternalId. V(error) fails before anything is changed;
@@ -200,7 +200,7 @@ options:
     description: The groups of the broker that everybody of O(users) is to be a member of, by name.
     type: list
     elements: str
-    version_added: 0.2.0
+    version_added: 0.9.0
   mirror_groups:
     description:
       - Groups of the broker, by name, which hold just those of O(users) and O(provider_users) who name them in C(groups). They are
@@ -209,21 +209,21 @@ options:
     type: list
     elements: str
     default: []
-    version_added: 0.2.0
+    version_added: 0.9.0
   permissions:
     description:
       - The global permission of everybody of O(users) and O(provider_users) who is there in the end. Other permissions stay.
       - Where many are to have the same, give a group the permission with O(group_permissions), and make them members.
     type: list
     elements: dict
-    version_added: 0.2.0
+    version_added: 0.9.0
     suboptions: *permission
   group_permissions:
     description: The global permissions of groups of the broker.
     type: list
     elements: dict
     default: []
-    version_added: 0.2.0
+    version_added: 0.9.0
     suboptions:
       group:
         description: The group's name, in O(domain) or the provider's only domain.
@@ -234,14 +234,14 @@ options:
     description: Whether to say in RV(summary) who can log in and has no permission.
     type: bool
     default: false
-    version_added: 0.2.0
+    version_added: 0.9.0
   create_and_update_only:
     description:
       - Whether an item of O(users) that is to be absent is left alone, and O(recreate), O(rename), C(groups) and permissions do not
         count. So nobody is removed, bound to another ExternalId, or given more than to log in.
     type: bool
     default: false
-    version_added: 0.2.0
+    version_added: 0.9.0
   purge:
     description:
       - Whether users of O(domain) whom O(users) does not name are removed. Users of other or unknown domains never are.
@@ -250,25 +250,25 @@ options:
       - Nobody is purged by a task with O(login_attempts_of).
     type: bool
     default: false
-    version_added: 0.2.0
+    version_added: 0.9.0
   max_deletes:
     description:
       - How many users O(purge) may remove at most, as a number such as V(5), or as a part of the domain's users such as V(10%).
         When it would remove more, nothing is changed at all.
       - There is no default. Users whom O(users) itself wants absent do not count.
     type: str
-    version_added: 0.2.0
+    version_added: 0.9.0
   purge_action:
     description: Whether O(purge) deletes users, or deactivates them, which keeps their entries and locks them out.
     type: str
     default: delete
     choices: [delete, deactivate]
-    version_added: 0.2.0
+    version_added: 0.9.0
   concurrency:
     description: How many requests are under way at a time, from 1 to 64.
     type: int
     default: 8
-    version_added: 0.2.0
+    version_added: 0.9.0
 seealso:
   - module: homelab.identity_broker.scim_user
   - module: homelab.identity_broker.externalid_fact

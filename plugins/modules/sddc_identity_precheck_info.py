@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sddc_identity_precheck_info
 short_description: Ask SDDC Manager whether an identity provider can be configured
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Runs SDDC Manager's prechecks for an external identity provider, which look and change nothing.
     M(homelab.identity_broker.sddc_identity_provider) runs them by itself.

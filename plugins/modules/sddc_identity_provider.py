@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sddc_identity_provider
 short_description: Make sure that SDDC Manager has an external identity provider
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Adds, updates or removes an external identity provider of SDDC Manager (VMware Cloud Foundation), which is AD FS, or by way of
     the Identity Broker Okta, Microsoft Entra ID or PingFederate. Any other OpenID Connect provider, such as Pocket ID, goes by the

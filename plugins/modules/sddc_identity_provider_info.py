@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sddc_identity_provider_info
 short_description: List the identity providers of SDDC Manager
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Lists the identity providers of SDDC Manager with their settings, and the embedded one with its identity sources. Neither a
     secret nor a token is in it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sddc_identity_source
 short_description: Make sure that SDDC Manager's embedded provider has an identity source
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Adds, updates or removes an identity source of SDDC Manager's embedded identity provider, which is Active Directory or OpenLDAP
     over LDAP or LDAPS.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sddc_oidc_info
 short_description: Read which OIDC client SDDC Manager is to the Identity Broker
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Reads the OIDC client with which SDDC Manager signs its users in at the Identity Broker, and the addresses that it uses there.
 author:

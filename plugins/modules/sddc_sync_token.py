@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: sddc_sync_token
 short_description: Mint the sync token of SDDC Manager's identity provider, or keep the one that serves
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Makes sure that there is a sync token, the credential with which users are pushed over SCIM to the broker behind SDDC Manager's
     external identity provider. M(homelab.identity_broker.scim_users) takes RV(token) and RV(scim_url) as they are.

@@ -67,14 +67,14 @@ options:
       - In Workspace ONE, it is needed only where there are several. In vCenter, without it the token is minted through
         vCenter's API, for O(provider_id).
     type: str
-    version_added: 0.2.0
+    version_added: 0.9.0
   token_ttl:
     description:
       - For how many minutes a minted token lives, at most 1051200 (two years). If not set, it is what the directory's sync client
         has, at first 262800 (six months).
       - Only through the broker's own API, so that in vCenter O(directory) is needed.
     type: int
-    version_added: 0.2.0
+    version_added: 0.9.0
 seealso:
   - module: homelab.identity_broker.broker_directory
   - module: homelab.identity_broker.broker_provider_info
@@ -146,7 +146,7 @@ expires_in:
     - Where check mode would mint, that of the standing token, as far as one is known.
   returned: success
   type: int
-  version_added: 0.2.0
+  version_added: 0.9.0
   sample: 15552000
 provider_id:
   description: The provider that the token is for; null where it is for a directory.
@@ -157,7 +157,7 @@ directory_id:
   description: The directory that the token is for; null where it is for a provider.
   returned: success
   type: str
-  version_added: 0.2.0
+  version_added: 0.9.0
   sample: 165178fc-acba-46d3-8a0a-6099ab71eb51
 """
 

@@ -15,7 +15,7 @@ from typing import Any
 DOCUMENTATION = r"""
 ---
 short_description: Tells of refused logins, from the log of vCenter's Identity Broker over SSH
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Follows C(federation-service.log) across rotations, lost connections and restarts, and tells of each login attempt once. Nothing
     runs on the appliance but a POSIX shell.

@@ -15,7 +15,7 @@ from typing import Any
 DOCUMENTATION = r"""
 ---
 short_description: Tells of refused logins, from the syslog that the appliance forwards over TLS
-version_added: 0.2.0
+version_added: 0.9.0
 description:
   - Listens for syslog over TLS (RFC 5425, with octet counting or framing by newlines), in which the appliance forwards the lines of
     C(federation-service.log).
