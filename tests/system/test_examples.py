@@ -35,6 +35,16 @@ def groups(tasks: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return found
 
 
+def runs(module: str) -> list[list[list[dict[str, Any]]]]:
+    """The groups that one run of Ansible can do: who gives a token begins a run, since others may mint one."""
+    found: list[list[list[dict[str, Any]]]] = []
+    for tasks in groups(examples(module)):
+        if not found or "vault_sync_token" in str(tasks):
+            found.append([])
+        found[-1].append(tasks)
+    return found
+
+
 def adapted(content: Any, appliance: Appliance, pocket_id: PocketId) -> Any:
     """The same with the simulator's names: its hosts, and no longer waiting than a test may."""
     if isinstance(content, dict):
@@ -107,13 +117,20 @@ def test_the_examples_of_a_module_run(
         # Whom other modules' examples create.
         for name in ("muffin", "crumpet"):
             appliance.add_user(f"{name}@{DEFAULT_DOMAIN}", PEOPLE[name], domain=DEFAULT_DOMAIN)
-    for tasks in groups(examples(module)):
-        play = {
-            "hosts": "appliance" if module == "externalid_fact" else "localhost",
-            "gather_facts": False,
-            "module_defaults": {f"{NAMESPACE}.externalid_fact": {"log_path": str(appliance.log_path)}},
-            "tasks": in_cloud(adapted(tasks, appliance, pocket_id), workspace_one),
-        }
+    common = {
+        "hosts": "appliance" if module == "externalid_fact" else "localhost",
+        "gather_facts": False,
+        "module_defaults": {f"{NAMESPACE}.externalid_fact": {"log_path": str(appliance.log_path)}},
+    }
+    for together in runs(module):
+        plays = [
+            {
+                **common,
+                "name": f"example {number}",
+                "tasks": in_cloud(adapted(tasks, appliance, pocket_id), workspace_one),
+            }
+            for number, tasks in enumerate(together)
+        ]
         secrets = {
             "vault_vcenter_password": appliance.password,
             "vault_sync_token": appliance.mint(),
@@ -126,8 +143,10 @@ def test_the_examples_of_a_module_run(
             "SDDC_MANAGER_PORT": str(sddc.https_port),
             "SDDC_MANAGER_CA_PATH": str(sddc.ca_file),
         }
-        run = playbooks.run([play], variables=secrets, environment=here).went_well()
-        assert set(run.own) & {module, "pocket_id_user_info"}
+        run = playbooks.run(plays, variables=secrets, environment=here).went_well()
+        own = [task for tasks in together for task in tasks if any(key.startswith(NAMESPACE) for key in task)]
+        assert len(run.own) >= len(own)
+        assert module in run.own
 
 
 def put_group(pocket_id: PocketId) -> None:

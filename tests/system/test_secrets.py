@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,17 +44,22 @@ class ProcessList(threading.Thread):
         self.ended = threading.Event()
 
     def run(self) -> None:
-        while not self.ended.wait(0.01):
+        # A process becomes what it is when it is young.
+        young: dict[str, int] = {}
+        for count in itertools.count():
+            if self.ended.wait(0.01):
+                return
             for path in Path("/proc").glob("[0-9]*"):
-                with contextlib.suppress(OSError):
-                    self.seen |= {(path / "cmdline").read_bytes(), (path / "environ").read_bytes()}
+                if young.setdefault(path.name, count) > count - 100 or count % 50 == 0:
+                    with contextlib.suppress(OSError):
+                        self.seen |= {(path / "cmdline").read_bytes(), (path / "environ").read_bytes()}
 
 
 class Watched(Playbooks):
     """Runs playbooks as talkative as can be, and looks at all that comes of it."""
 
-    def __init__(self, folder: Path, appliance: Appliance) -> None:
-        super().__init__(folder, appliance)
+    def __init__(self, folder: Path, appliance: Appliance, interpreter: Path) -> None:
+        super().__init__(folder, appliance, interpreter)
         self.said: list[str] = []
         self.environment |= {
             "ANSIBLE_LOG_PATH": str(folder / "ansible.log"),
@@ -81,8 +87,8 @@ class Watched(Playbooks):
 
 
 @pytest.fixture
-def watched(tmp_path: Path, appliance: Appliance) -> Iterator[Watched]:
-    runner = Watched(tmp_path, appliance)
+def watched(tmp_path: Path, appliance: Appliance, interpreter: Path) -> Iterator[Watched]:
+    runner = Watched(tmp_path, appliance, interpreter)
     yield runner
     runner.close()
 

@@ -13,6 +13,9 @@ It ends when its standard input is closed. Linux alone.
 from __future__ import annotations
 
 import array
+import atexit
+import contextlib
+import gc
 import hashlib
 import importlib
 import marshal
@@ -24,10 +27,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import types
 import zipimport
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import Any, Never
 
 # Started for each module: the smallest imports, and none of site's.
 CLIENT = """#!{interpreter} -IS
@@ -77,6 +82,9 @@ def main(folder: Path) -> None:
     client.chmod(0o755)
     compiled = folder / "compiled"
     compiled.mkdir()
+    # Nothing of it is ever freed, and pages that nobody touches are not copied.
+    gc.collect()
+    gc.freeze()
     print("ready", flush=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -87,14 +95,11 @@ def main(folder: Path) -> None:
         connection, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
-            script, *arguments = become(connection)
+            arguments = become(connection)
             keep_compiled(compiled)
             random.seed()
             sys.executable = str(client)
-            sys.argv = [script, *arguments]
-            sys.path[0] = str(Path(script).resolve().parent)
-            runpy.run_path(script, run_name="__main__")
-            return
+            end(status_of(arguments))
         connection.close()
 
 
@@ -117,7 +122,7 @@ def become(connection: socket.socket) -> list[str]:
     os.chdir(folder)
     arguments = [os.fsdecode(text) for text in texts[: int(count)]]
     environment = dict(text.split(b"=", 1) for text in texts[int(count) :])
-    if not arguments or arguments[0].startswith("-") or b"PYTHONPATH" in environment:
+    if (arguments and arguments[0].startswith("-")) or b"PYTHONPATH" in environment:
         os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606  # as it was asked for
     os.environb.clear()
     os.environb.update(environment)
@@ -160,6 +165,47 @@ def watch(connection: socket.socket, runner: int) -> None:
     except OSError:
         os._exit(1)
     os._exit(0)
+
+
+def run(arguments: list[str]) -> None:
+    """The script that the first argument names, or with none, as modules come with pipelining, the one on standard input."""
+    if arguments:
+        sys.argv = arguments
+        sys.path[0] = str(Path(arguments[0]).resolve().parent)
+        runpy.run_path(arguments[0], run_name="__main__")
+        return
+    sys.argv = [""]
+    sys.path[0] = ""
+    script = types.ModuleType("__main__")
+    sys.modules["__main__"] = script
+    exec(compile(sys.stdin.read(), "<stdin>", "exec"), script.__dict__)  # noqa: S102  # as it was asked for
+
+
+def status_of(arguments: list[str]) -> int:
+    """Run it, and tell the exit status as the interpreter would."""
+    try:
+        run(arguments)
+    except SystemExit as ended:
+        if ended.code is None or isinstance(ended.code, int):
+            return ended.code or 0
+        print(ended.code, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BaseException:  # noqa: BLE001  # as the interpreter does
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
+
+
+def end(status: int) -> Never:
+    """Without taking apart all that was imported, which takes longer than most scripts."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(status)
 
 
 def keep_compiled(folder: Path) -> None:
