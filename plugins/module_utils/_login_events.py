@@ -135,7 +135,8 @@ class LoginEvents:
         for name in [name for name, held in self._held.items() if held.until <= now]:
             attempts = self._held.pop(name).attempts
             if attempts:
-                self._add(*name.split(":", 1), attempts)
+                outcome, _colon, key = name.partition(":")
+                self._add(outcome, key, attempts)
                 self._held[name] = _Held(now + self._telling.repeat_after)
 
     def _add(self, outcome: str, key: str, attempts: int) -> None:
