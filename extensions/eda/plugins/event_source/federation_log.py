@@ -68,7 +68,7 @@ options:
       - A YAML file of those who may be provisioned. Each item has C(external_id) and C(username), and may have C(domain), C(key),
         C(given_name), C(family_name), C(display_name), C(email), C(groups) and C(permissions).
       - An item without an ExternalId is refused, since a name in a log proves nothing. It is read anew when it changes.
-      - C(key) is what events call the person by. It is the username, where that begins with a letter and has only letters, digits and
+      - C(key) is what events call the person by. It is the username, if it begins with a letter and has only letters, digits or
         C(._@+-), else a word made from the ExternalId, unless given. Who has C(active=false) is left out.
     type: path
     required: true
