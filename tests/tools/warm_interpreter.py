@@ -122,7 +122,7 @@ def become(connection: socket.socket) -> list[str]:
     os.chdir(folder)
     arguments = [os.fsdecode(text) for text in texts[: int(count)]]
     environment = dict(text.split(b"=", 1) for text in texts[int(count) :])
-    if (arguments and arguments[0].startswith("-")) or b"PYTHONPATH" in environment:
+    if arguments and arguments[0].startswith("-"):
         os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606  # as it was asked for
     os.environb.clear()
     os.environb.update(environment)
@@ -169,6 +169,8 @@ def watch(connection: socket.socket, runner: int) -> None:
 
 def run(arguments: list[str]) -> None:
     """The script that the first argument names, or with none, as modules come with pipelining, the one on standard input."""
+    if "PYTHONPATH" in os.environ:
+        sys.path[1:1] = os.environ["PYTHONPATH"].split(os.pathsep)
     if arguments:
         sys.argv = arguments
         sys.path[0] = str(Path(arguments[0]).resolve().parent)
