@@ -45,8 +45,7 @@ def pocket_id(running_pocket_id: PocketId) -> PocketId:
 @pytest.fixture(scope="session")
 def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """For playbooks and their modules, where nothing of processes matters."""
-    with warm_interpreter(tmp_path_factory.mktemp("interpreter")) as python:
-        yield python
+    yield from warm_interpreter(tmp_path_factory.mktemp("interpreter"))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -104,9 +103,8 @@ def clean_environment(home: Path) -> dict[str, str]:
     }
 
 
-@contextlib.contextmanager
 def warm_interpreter(folder: Path) -> Iterator[Path]:
-    """An interpreter that starts quicker, see there."""
+    """An interpreter that starts quicker, see there; for a fixture."""
     command = [sys.executable, str(REPOSITORY / "tests/tools/warm_interpreter.py"), str(folder)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=clean_environment(folder), stdin=pipe, stdout=pipe, text=True) as process:

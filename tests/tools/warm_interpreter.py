@@ -89,10 +89,10 @@ def main(folder: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        readable, _, _ = select.select([listener, sys.stdin], [], [])
+        readable = select.select([listener, sys.stdin], [], [])[0]
         if sys.stdin in readable:
             return
-        connection, _ = listener.accept()
+        connection = listener.accept()[0]
         if os.fork() == 0:
             listener.close()
             arguments = become(connection)
@@ -132,8 +132,8 @@ def become(connection: socket.socket) -> list[str]:
 def receive(connection: socket.socket) -> tuple[array.array[int], list[bytes]]:
     """The caller's open files, and its folder, mask, number of arguments, arguments and environment."""
     files = array.array("i")
-    size, ancillary, _, _ = connection.recvmsg(4, socket.CMSG_SPACE(3 * files.itemsize))
-    for _, _, content in ancillary:
+    size, ancillary, *_flags = connection.recvmsg(4, socket.CMSG_SPACE(3 * files.itemsize))
+    for _level, _kind, content in ancillary:
         files.frombytes(content)
     length, parts = int.from_bytes(size, "big"), b""
     while len(parts) < length:
@@ -148,7 +148,7 @@ def watch(connection: socket.socket, runner: int) -> None:
     """Hand signals on, and tell in the end what became of it. Where nobody is left to tell, it was killed."""
     ended = os.pidfd_open(runner)
     while True:
-        readable, _, _ = select.select([ended, connection], [], [])
+        readable = select.select([ended, connection], [], [])[0]
         if ended in readable:
             break
         received = connection.recv(1)
