@@ -146,14 +146,15 @@ class LoginEvents:
     def _known_people(self, allowed: AllowList, now: float) -> list[Event]:
         events = []
         for outcome, people in self._people.items():
+            if now < people.quiet_until:
+                continue
             # Who went from the list meanwhile is nobody to tell of.
             told = {key: attempts for key, attempts in people.attempts.items() if key in allowed.by_key}
-            if now >= people.quiet_until and people.attempts:
-                people.attempts = {}
-                if told:
-                    people.quiet_until = now + self._telling.together
-                    login = {"outcome": outcome, "people": list(told), "attempts": sum(told.values())}
-                    events.append(self._numbered({"login": login}))
+            people.attempts = {}
+            if told:
+                people.quiet_until = now + self._telling.together
+                login = {"outcome": outcome, "people": list(told), "attempts": sum(told.values())}
+                events.append(self._numbered({"login": login}))
         return events
 
     def _count(self, attempt: LoginAttempt, now: float) -> None:
