@@ -34,10 +34,14 @@ options:
     choices: [qualified, bare]
   wire_form:
     description:
-      - Which extensions carry the domain of a new user.
-      - V(ws1b) sends C(urn:ietf:params:scim:schemas:extension:ws1b:2.0:User), V(seed) sends
-        C(urn:scim:schemas:extension:workspace:mfa:1.0), V(both) sends both.
-      - The default is V(both).
+      - How the domain of a new user is sent. Existing entries are not affected.
+      - V(ws1b) sends and declares the extension C(urn:ietf:params:scim:schemas:extension:ws1b:2.0:User), as in Broadcom's
+        mapping for Entra ID. It was run on vCenter 8.0 U3.
+      - V(mfa) sends the extension C(urn:scim:schemas:extension:workspace:mfa:1.0) without declaring it in C(schemas), as in the
+        article "Integrating Pocket ID with vCenter Server". Strict SCIM servers refuse this form.
+      - If the broker stores a new user in another domain than the one that was sent, try the other form.
+      - The default is V(ws1b).
+      - Before 0.9.1 the choices were V(both), V(seed) and V(ws1b).
     type: str
-    choices: [both, seed, ws1b]
+    choices: [ws1b, mfa]
 """

@@ -13,7 +13,7 @@ from ._candidates import AttemptList, networks
 from ._errors import InputError
 from ._federation_log import attempt_from_result
 from ._texts import required_text, same_name
-from ._users import TEXT_ATTRIBUTES, DesiredUser
+from ._users import TEXT_ATTRIBUTES, WIRE_FORMS, DesiredUser
 
 
 def desired_users(
@@ -68,7 +68,7 @@ def desired_user(
         recreate=bool(options.get("recreate")),
         rename=bool(options.get("rename")),
         username_format=options.get("username_format") or "qualified",
-        wire_form=options.get("wire_form") or "both",
+        wire_form=options.get("wire_form") or WIRE_FORMS[0],
         login_from=login_from,
         groups=tuple(required_text(f"{field}groups", name) for name in options.get("groups") or ()),
         asked_as=asked_as,

@@ -3,9 +3,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Users: SCIM's wire form, our form, and the comparison of both. PRIVATE to this collection.
 
-Attribute names on the wire are those of RFC 7643 section 4.1. The C(ws1b) extension is the one that
-Broadcom's mapping for Entra ID documents, the C(workspace:mfa) one is what muffn's article
-"Integrating Pocket ID with vCenter Server" sends.
+Attribute names on the wire are those of RFC 7643 section 4.1. The `ws1b` extension is the one that Broadcom's mapping
+for Entra ID documents; it was run on vCenter 8.0 U3. The `workspace:mfa` extension is what muffn's article "Integrating
+Pocket ID with vCenter Server" sends. The article does not declare it, and its URN is not one that a broker is known to
+declare, so `schemas` never names it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ WS1B_SCHEMA = "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User"
 MFA_SCHEMA = "urn:scim:schemas:extension:workspace:mfa:1.0"
 
 USERNAME_FORMATS = ("qualified", "bare")
-WIRE_FORMS = ("both", "seed", "ws1b")
+WIRE_FORMS = ("ws1b", "mfa")
+"""The default first."""
 
 TEXT_ATTRIBUTES = ("given_name", "family_name", "display_name", "email")
 """The attributes that an empty string clears."""
@@ -95,7 +97,7 @@ class DesiredUser:
     recreate: bool = False
     rename: bool = False
     username_format: str = "qualified"
-    wire_form: str = "both"
+    wire_form: str = WIRE_FORMS[0]
     login_from: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     asked_as: str = ""
@@ -169,23 +171,29 @@ def differences(user: User, wanted: DesiredUser) -> dict[str, str | bool]:
 
 
 def document_for_creation(wanted: DesiredUser) -> dict[str, Any]:
-    """The body of C(POST /Users)."""
+    """Return the body of `POST /Users`, with its keys in the order of the article."""
+    is_ws1b = wanted.wire_form == "ws1b"
     document: dict[str, Any] = {
-        "schemas": [CORE_SCHEMA] if wanted.wire_form == "seed" else [CORE_SCHEMA, WS1B_SCHEMA],
+        "schemas": [CORE_SCHEMA, WS1B_SCHEMA] if is_ws1b else [CORE_SCHEMA],
         "userName": wanted.wire_name,
-        "externalId": wanted.external_id,
         "name": {"givenName": wanted.given_name or "", "familyName": wanted.family_name or ""},
-        "active": True if wanted.active is None else wanted.active,
     }
     if wanted.display_name:
         document["displayName"] = wanted.display_name
     if wanted.email:
         document["emails"] = [_work_email(wanted.email)]
-    if wanted.wire_form != "seed":
+    document["externalId"] = wanted.external_id
+    document["active"] = True if wanted.active is None else wanted.active
+    if is_ws1b:
         document[WS1B_SCHEMA] = {"domain": wanted.domain}
-    if wanted.wire_form != "ws1b":
+    else:
         document[MFA_SCHEMA] = {"defaultDomain": wanted.domain}
     return document
+
+
+def other_wire_form(wire_form: str) -> str:
+    """Return the wire form to try where `wire_form` does not work."""
+    return next(form for form in WIRE_FORMS if form != wire_form)
 
 
 def document_for_replacement(

@@ -11,7 +11,15 @@ from typing import Any
 
 from ._directory import Operation
 from ._texts import folded
-from ._users import User, differences, returned_domain, unkept, users_from_scim
+from ._users import (
+    DesiredUser,
+    User,
+    differences,
+    other_wire_form,
+    returned_domain,
+    unkept,
+    users_from_scim,
+)
 
 Document = Mapping[str, Any]
 
@@ -60,9 +68,17 @@ def verdict(operation: Operation, listing: Listing) -> Verdict:
         said = "; ".join(f"{name}: asked {asked!r}, kept {kept!r}" for name, (asked, kept) in different.items())
         error = (
             f"{label} was written, but the broker keeps something else than it was asked to ({said}). Look at the entry "
-            "before this person logs in."
+            f"before this person logs in.{_domain_hint(operation.wanted, found) if 'domain' in different else ''}"
         )
     return Verdict(found, tuple(dict.fromkeys(unverified)), error)
+
+
+def _domain_hint(wanted: DesiredUser, found: User) -> str:
+    """Return how to get the entry into its domain, where the broker did not understand how the domain was sent."""
+    return (
+        f" To recreate it in {wanted.domain}, give this user wire_form: {other_wire_form(wanted.wire_form)}, "
+        f"external_id: {wanted.external_id} and move_from_domain: {found.domain}."
+    )
 
 
 def touched(operation: Operation) -> list[str]:

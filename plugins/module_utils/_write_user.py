@@ -16,7 +16,7 @@ from ._groups import ALL_USERS
 from ._journal import Journal
 from ._recreation import Recreation, memberships
 from ._scim import ScimClient
-from ._users import WIRE_FORMS, differences, document_for_creation, document_for_replacement
+from ._users import differences, document_for_creation, document_for_replacement, other_wire_form
 
 BAD_REQUEST = 400
 
@@ -116,6 +116,6 @@ def _create(operation: Operation, client: ScimClient) -> None:
     except AnswerError as error:
         if error.status != BAD_REQUEST or isinstance(error, ConflictError):
             raise
-        forms = " or ".join(form for form in WIRE_FORMS if form != wanted.wire_form)
-        name = "" if wanted.family_name else "Give family_name, which some versions refuse to be empty; or try "
-        raise IdentityBrokerError(error.message, way_out=f"{name or 'Try '}wire_form: {forms}.") from None
+        name = "" if wanted.family_name else "Give family_name, which some versions do not take empty; or try "
+        form = other_wire_form(wanted.wire_form)
+        raise IdentityBrokerError(error.message, way_out=f"{name or 'Try '}wire_form: {form}.") from None

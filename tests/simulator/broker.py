@@ -242,9 +242,10 @@ class Broker:
         return Entry(str(uuid.uuid4()), resource, provider, domain)
 
     def _domain(self, body: Json, provider: str, former: str) -> str:
-        for schema, attribute in ((WS1B_SCHEMA, "domain"), (MFA_SCHEMA, "defaultDomain")):
+        understood = self.switches.domain_understood
+        for form, schema, attribute in (("ws1b", WS1B_SCHEMA, "domain"), ("mfa", MFA_SCHEMA, "defaultDomain")):
             extension = body.get(schema)
-            if isinstance(extension, dict) and extension.get(attribute):
+            if understood in ("both", form) and isinstance(extension, dict) and extension.get(attribute):
                 return str(extension[attribute])
         return former or self._default_domain(provider)
 

@@ -206,6 +206,8 @@ class Switches(BaseSwitches):
     members_returned: Literal["always", "single", "never"] = "always"
     member_types: bool = False
     domain_returned: Literal["ws1b", "mfa", "none"] = "ws1b"
+    # Which extension of a request sets the domain; the other one is ignored.
+    domain_understood: Literal["both", "ws1b", "mfa"] = "both"
     page_cap: int = 100
     empty_family_name: Literal["accepted", "refused_400"] = "accepted"
     display_name_default_given: bool = True

@@ -173,7 +173,6 @@ MUFFIN = DesiredUser(
     given_name="Muffin",
     family_name="Muffinson",
     email="muffin@example.org",
-    wire_form="ws1b",
 )
 
 
@@ -290,10 +289,10 @@ def test_a_refusal_is_told_in_the_peers_words(client: ScimClient) -> None:
     assert caught.value.status == 400
 
 
-def test_the_form_that_the_broker_takes_is_not_for_strict_servers(client: ScimClient) -> None:
-    """An extension that `schemas` does not list (RFC 7643 section 3): the broker takes it, a strict server does not."""
+def test_the_form_of_the_article_is_refused_by_a_strict_server(client: ScimClient) -> None:
+    """The article sends an extension that `schemas` does not list (RFC 7643 section 3)."""
     with pytest.raises(AnswerError) as caught:
-        client.create_user(document_for_creation(replace(MUFFIN, wire_form="both")), MUFFIN.label)
+        client.create_user(document_for_creation(replace(MUFFIN, wire_form="mfa")), MUFFIN.label)
     assert caught.value.status == 400
     assert client.users() == []
 

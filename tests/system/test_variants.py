@@ -37,8 +37,12 @@ VARIANTS: dict[str, tuple[Json, Json]] = {
     "bare, no domain returned": ({"domain_returned": "none"}, BARE),
     "domain in mfa": ({"domain_returned": "mfa"}, {}),
     "no domain returned": ({"domain_returned": "none"}, {}),
-    "seed, no domain returned": ({"domain_returned": "none"}, {"wire_form": "seed"}),
-    "seed": ({}, {"wire_form": "seed"}),
+    "form of the article, no domain returned": ({"domain_returned": "none"}, {"wire_form": "mfa"}),
+    "form of the article": ({}, {"wire_form": "mfa"}),
+    "form of the article, two domains": (
+        {"providers": TWO_DOMAINS, "domain_understood": "mfa"},
+        {"wire_form": "mfa"},
+    ),
     "bare ws1b, domain in mfa": ({"domain_returned": "mfa"}, {**BARE, "wire_form": "ws1b"}),
     "two domains, bare": ({"providers": TWO_DOMAINS}, BARE),
     "two domains, none returned": ({"providers": TWO_DOMAINS, "domain_returned": "none"}, {"wire_form": "ws1b"}),
@@ -135,6 +139,13 @@ def test_an_empty_family_name_that_is_refused(modules: Modules, appliance: Appli
     # No silent second attempt.
     assert len(appliance.writes()) == 1
     modules.well("scim_user", **user, family_name="Muffinson")
+
+
+def test_a_broker_that_does_not_understand_the_wire_form(modules: Modules, appliance: Appliance) -> None:
+    appliance.switches.update({"providers": TWO_DOMAINS, "domain_understood": "mfa"})
+    message = modules.failed("scim_user", username="muffin", external_id="AbC", domain=DEFAULT_DOMAIN)
+    for part in ("kept 'first.example.org'", "wire_form: mfa", "move_from_domain: first.example.org"):
+        assert part in message
 
 
 def test_one_token_for_several_runs(modules: Modules, appliance: Appliance) -> None:

@@ -215,7 +215,7 @@ def test_a_file_without_a_header_is_in_lams_order_or_refused() -> None:
         ("rename", "2", ("'2'", "true, yes, 1")),
         ("state", "gone", ("'gone'", "present, absent")),
         ("username_format", "long", ("'long'", "qualified, bare")),
-        ("wire_form", "both ways", ("both, seed, ws1b",)),
+        ("wire_form", "both ways", ("ws1b, mfa",)),
         ("domain", "a b", ("'a b'", "no domain")),
         ("groups", ";", ("separates nothing",)),
         ("login_from", "192.0.2.0/99", ("192.0.2.0/99", "192.0.2.0/24")),
@@ -286,7 +286,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "external_id": TEXT,
     "state": st.sampled_from(["present", "absent"]),
     "username_format": st.sampled_from(["qualified", "bare"]),
-    "wire_form": st.sampled_from(["both", "seed", "ws1b"]),
+    "wire_form": st.sampled_from(["ws1b", "mfa"]),
     "groups": st.lists(PART, min_size=1, max_size=3),
     "login_from": st.lists(st.sampled_from(["192.0.2.1", "198.51.100.0/24", "2001:db8::/32"]), min_size=1),
 }

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,6 +76,19 @@ def test_what_is_kept_otherwise_is_an_error(kept: Document, said: str) -> None:
     found = verdict(operation(NEW), listing(created(NEW, **kept)))
     assert said in (found.error or "")
     assert "before this person logs in" in (found.error or "")
+
+
+@pytest.mark.parametrize(("sent", "other"), [("ws1b", "mfa"), ("mfa", "ws1b")])
+def test_another_domain_names_the_other_wire_form(sent: str, other: str) -> None:
+    desired = replace(NEW, wire_form=sent)
+    found = verdict(operation(desired), listing(created(desired, **{WS1B_SCHEMA: {"domain": "other.example.org"}})))
+    for part in (
+        "domain: asked 'lab.example.org', kept 'other.example.org'",
+        f"wire_form: {other}",
+        "external_id: E-1",
+    ):
+        assert part in (found.error or "")
+    assert "move_from_domain: other.example.org" in (found.error or "")
 
 
 @pytest.mark.parametrize(
