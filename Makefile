@@ -12,7 +12,7 @@ else
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench appliance login docs lint pictures release clean
+.PHONY: help setup demo test peers bench appliance login docs lint pictures release clean
 
 help: ## show these lines
 	@echo "make TARGET, where TARGET is one of"
@@ -28,6 +28,9 @@ demo: ## show the whole story on the simulated appliance (about a minute, no roo
 
 test: ## run every check and test
 	@$(TOOLS)/test.sh
+
+peers: ## run the modules on SCIM servers that others wrote (needs Node.js, Go, or Java with Maven; skips what is missing)
+	@$(TOOLS)/peers.sh
 
 bench: ## measure, and print a report; some of it: make bench ONLY=role
 	@$(TOOLS)/setup.sh demo
