@@ -27,7 +27,7 @@ FRAGMENT = "homelab.identity_broker."
 FLOORS = (
     {
         *{"_errors", "_texts", "_broker_answers", "_users", "_federation_log", "_candidates", "_plan", "_desired"},
-        *{"_csv_text", "_users_csv"},
+        *{"_csv_text", "_users_csv", "_spelling"},
         *{"_directory", "_purge", "_recreation", "_verification"},
         *{
             "_diagnosis",
