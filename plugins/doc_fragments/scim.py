@@ -30,8 +30,8 @@ options:
   auth_scheme:
     description:
       - The word before the token in the C(Authorization) header.
-      - V(auto) tries C(HZN), then C(Bearer) if the first read is refused, and stays with what worked. With
-        C(platform=workspace_one) it is C(Bearer).
+      - V(auto) tries each token with C(HZN) and with C(Bearer) before it counts as refused, for reading and for writing, and then
+        uses the one that was accepted. With C(platform=workspace_one) it is C(Bearer).
     type: str
     default: auto
     choices: [auto, hzn, bearer]

@@ -27,7 +27,7 @@ from ._errors import (
     UnauthenticatedError,
 )
 from ._http import HttpClient
-from ._scim import SchemeChoice, ScimClient, trusted_scim_url
+from ._scim import ScimClient, trusted_scim_url
 from ._token_file import check_owner, check_token_file, read_token_file, write_token_file
 from ._users import User, returned_domain, users_from_scim
 from ._vcenter import chosen_provider
@@ -122,7 +122,6 @@ class ScimAccess:
         self._options = options
         self._changes_state = changes_state
         self._check_mode = check_mode
-        self._schemes = SchemeChoice(options.auth_scheme)
         self._providers: list[Provider] | None = None
         self._client: ScimClient | None = None
         self._client_writes = False
@@ -310,7 +309,7 @@ class ScimAccess:
                 "is malformed: it holds white space or other characters no token has",
                 "Give the access token alone, without HZN or Bearer before it.",
             )
-        self._client = ScimClient(self._http, url, token, self._schemes)
+        self._client = ScimClient(self._http, url, token, self._options.auth_scheme)
         self._client_writes = writes
         return self._client
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from ._broker_answers import SyncToken
 from ._errors import IdentityBrokerError
 from ._http import HttpClient
-from ._scim import SchemeChoice, ScimClient
+from ._scim import ScimClient
 from ._sddc_answers import moment_text
 from ._sddc_choice import syncing_provider
 from ._sddc_manager import SddcManagerClient
@@ -100,7 +100,7 @@ def _tried(http: HttpClient, token: str, life: Life, wish: TokenWish, *, curious
         return life
     ends = Life(life.expires_at)
     revoked = Life(life.expires_at, revoked=True)
-    client = ScimClient(http, wish.scim_url, token, SchemeChoice(wish.auth_scheme))
+    client = ScimClient(http, wish.scim_url, token, wish.auth_scheme)
     if not wish.force and ends.serves(datetime.now(UTC), wish.renew_before):
         return ends if client.is_accepted() else revoked
     if curious and ends.left(datetime.now(UTC)) != 0:

@@ -60,6 +60,7 @@ class AnswerError(IdentityBrokerError):
         self, attempted: str, host: str, problem: str, way_out: str = "", *, status: int, code: str = ""
     ) -> None:
         self.host = host
+        self.problem = problem
         self.status = status
         self.code = code
         super().__init__(f"Could not {attempted} on {host}: {problem}.", way_out=way_out)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -17,7 +17,8 @@ from ._http import HttpClient, header_authorization
 CONTENT_TYPE = "application/scim+json"
 PAGE = 100
 READINGS = 3
-SCHEMES = {"hzn": "HZN", "bearer": "Bearer"}
+SCHEMES = {"auto": ("HZN", "Bearer"), "hzn": ("HZN",), "bearer": ("Bearer",)}
+"""The authorization schemes to try for a token, in order, by the value of `auth_scheme`."""
 
 
 _Page = tuple[list[Any], int]
@@ -37,25 +38,15 @@ USERS = _Kind("Users", "user", "userName")
 GROUPS = _Kind("Groups", "group", "displayName")
 
 
-class SchemeChoice:
-    """Whether the broker wants C(HZN) or C(Bearer): found out by the first read, then settled for the run."""
-
-    def __init__(self, auth_scheme: str) -> None:
-        self.settled = None if auth_scheme == "auto" else SCHEMES[auth_scheme]
-
-    def to_try(self) -> list[str]:
-        """The schemes to try, in order."""
-        return [self.settled] if self.settled else [SCHEMES["hzn"], SCHEMES["bearer"]]
-
-
 class ScimClient:
     """The broker's users and groups, seen and written with one token."""
 
-    def __init__(self, http: HttpClient, base_url: str, token: str, schemes: SchemeChoice) -> None:
+    def __init__(self, http: HttpClient, base_url: str, token: str, auth_scheme: str) -> None:
         self._http = http
         self._base = base_url.rstrip("/")
         self._token = token
-        self._schemes = schemes
+        # Of this token alone: a broker may take the admin token with one scheme and the sync token with another.
+        self._schemes = SCHEMES[auth_scheme]
         # Spelt in one way, since the journal of a host is found by it.
         self.host = urlsplit(base_url).netloc.rpartition("@")[2].lower().removesuffix(":443")
         http.hide(token)
@@ -202,8 +193,9 @@ class ScimClient:
     def _send(
         self, method: str, path: str, attempted: str, document: Any = None, query: dict[str, str | int] | None = None
     ) -> Any:
-        refusal: UnauthenticatedError | None = None
-        for scheme in self._schemes.to_try() if method == "GET" else self._schemes.to_try()[:1]:
+        """Send a request with each scheme until one is accepted. A 401 means that nothing was done."""
+        refusals: dict[str, UnauthenticatedError] = {}
+        for scheme in self._schemes:
             try:
                 answer = self._http.request(
                     method,
@@ -215,11 +207,12 @@ class ScimClient:
                     content_type=CONTENT_TYPE,
                 )
             except UnauthenticatedError as error:
-                refusal = refusal or error
+                refusals[scheme] = error
                 continue
-            self._schemes.settled = scheme
+            # The one that was accepted is tried first from now on.
+            self._schemes = (scheme, *(other for other in self._schemes if other != scheme))
             return answer.document
-        raise refusal or ValueError("no authorization scheme to try")
+        raise _refused_with_each(attempted, refusals)
 
 
 def _address(kind: _Kind, key: str) -> str:
@@ -235,6 +228,15 @@ def _identified(kind: _Kind, document: Any, attempted: str, host: str) -> dict[s
     raise UnreadableAnswerError(
         attempted, host, f"a {kind.noun} without id or {kind.named_by} came back", "Is this SCIM?", status=200
     )
+
+
+def _refused_with_each(attempted: str, refusals: Mapping[str, UnauthenticatedError]) -> UnauthenticatedError:
+    """Return one error that shows the refusal of each scheme."""
+    first, *others = refusals.values()
+    if not others:
+        return first
+    problem = ", ".join(f"{error.problem} with {scheme}" for scheme, error in refusals.items())
+    return UnauthenticatedError(attempted, first.host, problem, first.way_out, status=first.status, code=first.code)
 
 
 def trusted_scim_url(url: str, hostname: str) -> str:

@@ -181,7 +181,6 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._errors im
 from ansible_collections.homelab.identity_broker.plugins.module_utils._identity_services import DirectoryTokens
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._scim import (
-    SchemeChoice,
     ScimClient,
     trusted_scim_url,
 )
@@ -210,7 +209,7 @@ def judged(
     session.http.hide(kept.token)
     url = kept.scim_url or home.scim_url
     scheme = "bearer" if session.is_workspace_one and options["auth_scheme"] == "auto" else options["auth_scheme"]
-    client = ScimClient(session.http, url, kept.token, SchemeChoice(scheme))
+    client = ScimClient(session.http, url, kept.token, scheme)
     left = seconds_left(kept.token, datetime.now(UTC))
     if not options["force"] and (left is None or left > options["renew_before"]):
         accepted = client.is_accepted()

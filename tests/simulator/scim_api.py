@@ -32,9 +32,10 @@ class _Door:
     def token(self, tenant: str) -> Token:
         scheme, _space, value = request.headers.get("Authorization", "").partition(" ")
         known = self._state.token(value)
-        allowed = scheme.lower() in SCHEMES[self._switches.auth_schemes]
         refused = self._switches.read_token
         read = known is not None and known.kind == "read"
+        schemes = self._switches.sync_token_schemes
+        allowed = scheme.lower() in SCHEMES[self._switches.auth_schemes if read or schemes == "same" else schemes]
         if known is None or not allowed or (read and refused == "refused_401"):
             raise BrokerError(401, "invalid.token", "The access token is not valid")
         if read and (refused == "refused_403" or request.method != "GET"):

@@ -200,7 +200,9 @@ class Switches(BaseSwitches):
     update_status: Literal[200, 204] = 200
     delete_status: Literal[200, 202, 204] = 204
     list_key: Literal["Resources", "resources"] = "Resources"
+    # The Authorization schemes that SCIM takes; those of the sync token may differ from those of the admin token.
     auth_schemes: Literal["both", "hzn", "bearer"] = "both"
+    sync_token_schemes: Literal["same", "both", "hzn", "bearer"] = "same"
     patch_refused: bool = False
     patch_refusal: Literal[400, 403, 404, 405, 501] = 405
     members_returned: Literal["always", "single", "never"] = "always"

@@ -18,7 +18,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._errors im
     UnauthenticatedError,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._http import HttpClient
-from ansible_collections.homelab.identity_broker.plugins.module_utils._scim import SchemeChoice, ScimClient
+from ansible_collections.homelab.identity_broker.plugins.module_utils._scim import ScimClient
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import (
     DesiredUser,
     document_for_creation,
@@ -204,7 +204,7 @@ def http(peer: tuple[str, Path, InMemoryStorage], monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def client(peer: tuple[str, Path, InMemoryStorage], storage: InMemoryStorage, http: HttpClient) -> ScimClient:
     assert storage.resources == []
-    return ScimClient(http, peer[0], TOKEN, SchemeChoice("bearer"))
+    return ScimClient(http, peer[0], TOKEN, "bearer")
 
 
 def create(client: ScimClient, wanted: DesiredUser) -> dict[str, Any]:
@@ -300,7 +300,7 @@ def test_the_form_of_the_article_is_refused_by_a_strict_server(client: ScimClien
 def test_a_wrong_token_is_refused_and_never_shown(
     peer: tuple[str, Path, InMemoryStorage], storage: InMemoryStorage, http: HttpClient
 ) -> None:
-    stranger = ScimClient(http, peer[0], "wrong-token", SchemeChoice("bearer"))
+    stranger = ScimClient(http, peer[0], "wrong-token", "bearer")
     assert not stranger.is_accepted()
     with pytest.raises(UnauthenticatedError) as caught:
         stranger.users()
@@ -314,7 +314,7 @@ def test_the_scheme_is_found_out(
     peer: tuple[str, Path, InMemoryStorage], storage: InMemoryStorage, http: HttpClient
 ) -> None:
     """The peer knows Bearer only: HZN is tried first, and not again."""
-    seeking = ScimClient(http, peer[0], TOKEN, SchemeChoice("auto"))
+    seeking = ScimClient(http, peer[0], TOKEN, "auto")
     assert seeking.is_accepted()
     assert http.sent == {"GET": 2}
     create(seeking, MUFFIN)
@@ -328,6 +328,6 @@ def test_our_page_size_is_kept_to_by_the_appliance() -> None:
         for number in range(5):
             appliance.add_user(f"baker{number}", f"id-{number}")
         with HttpClient(ca_path=str(appliance.ca_file)) as http:
-            client = ScimClient(http, appliance.scim_url, appliance.mint(), SchemeChoice("auto"))
+            client = ScimClient(http, appliance.scim_url, appliance.mint(), "auto")
             assert len(client.users()) == 5
             assert http.sent == {"GET": 3}

@@ -28,6 +28,8 @@ VARIANTS: dict[str, tuple[Json, Json]] = {
     "201 204 202, PATCH refused": ({"update_status": 204, "delete_status": 202, "patch_refused": True}, {}),
     "HZN only, slow": ({"auth_schemes": "hzn", "latency_ms": 50}, {}),
     "Bearer only": ({"auth_schemes": "bearer"}, {}),
+    "Bearer for the admin token, HZN for the sync token": ({"auth_schemes": "bearer", "sync_token_schemes": "hzn"}, {}),
+    "HZN for the admin token, Bearer for the sync token": ({"auth_schemes": "hzn", "sync_token_schemes": "bearer"}, {}),
     "Bearer only, and said": ({"auth_schemes": "bearer"}, {"auth_scheme": "bearer"}),
     "read token refused with 401": ({"read_token": "refused_401"}, {}),
     "read token refused with 403, Bearer only": ({"read_token": "refused_403", "auth_schemes": "bearer"}, {}),
