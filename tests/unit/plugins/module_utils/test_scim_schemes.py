@@ -40,6 +40,7 @@ class ScriptedHttp(HttpClient):
         request = Request()
         authorization(request)
         scheme = request.headers["Authorization"].partition(" ")[0]
+        assert url.startswith(URL)
         self.seen.append((method, scheme))
         if not self._accepted(method, scheme):
             raise UnauthenticatedError(
