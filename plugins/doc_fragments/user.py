@@ -13,6 +13,9 @@ options:
     description:
       - The domain that was configured in vCenter's wizard. User name and domain together are the identity.
       - The default is the part of O(username) behind the C(@), else the provider's only domain.
+      - An entry whose domain the broker does not show counts as one of this domain if its user name ends in C(@) and the domain.
+        Every other entry without a domain is changed only if user name and C(external_id) both match, and is never purged. If
+        only one of the two matches, that user fails.
     type: str
   recreate:
     description:

@@ -323,11 +323,16 @@ class ScimAccess:
         return self._home
 
 
-def read_users(access: ScimAccess, *, domain_needed: bool) -> tuple[list[dict[str, Any]], list[User], tuple[str, ...]]:
-    """The broker's users on the wire and in our form, and the provider's domains."""
+def read_documents(access: ScimAccess, *, domain_needed: bool) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """Read the broker's users as they are on the wire, and the provider's domains."""
     documents = access.read_users()
-    domains = access.provider_domains(documents, needed=domain_needed)
-    return documents, users_from_scim(documents, domains), domains
+    return documents, access.provider_domains(documents, needed=domain_needed)
+
+
+def read_users(access: ScimAccess) -> tuple[list[User], tuple[str, ...]]:
+    """Read the broker's users, and the provider's domains."""
+    documents, domains = read_documents(access, domain_needed=False)
+    return users_from_scim(documents, domains), domains
 
 
 def plans_differ(client: ScimClient, what: str) -> PlanRefusedError:

@@ -75,6 +75,7 @@ class Work:
     access: ScimAccess
     journal: Journal
     domains: tuple[str, ...] = ()
+    """The domains that the task names: entries that show none are judged by them."""
     groups: Mapping[str, GroupReference] | None = None
     recreations: Sequence[Recreation] = ()
     vcenter: VcenterClient | None = None

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._access import ScimAccess, Sender, plans_differ, read_users
+from ._access import ScimAccess, Sender, plans_differ, read_documents, read_users
 from ._errors import (
     AnswerError,
     ConflictError,
@@ -45,7 +45,7 @@ class GroupOutcome:
 
 def read_groups(access: ScimAccess, name: str | None) -> tuple[list[Group], Principals]:
     """The broker's groups, all or those of a name, with their members; and who they are."""
-    _documents, users, _domains = read_users(access, domain_needed=False)
+    users, _domains = read_users(access)
     client = access.client
     listed = client.groups()
     principals = Principals(users, listed)
@@ -62,8 +62,10 @@ def ensure_group(access: ScimAccess, options: Mapping[str, Any], *, check_mode: 
     """Bring the group to what the task's options say."""
     # Before anything is sent: a misspelt option must not cost a minting.
     as_written = desired_group(options, None)
-    _documents, users, domains = read_users(access, domain_needed=as_written.domain_needed)
+    documents, domains = read_documents(access, domain_needed=as_written.domain_needed)
     wanted = desired_group(options, domains)
+    domains = wanted.domains
+    users = users_from_scim(documents, domains)
     plan, principals = _planned(access.client, users, wanted)
     if check_mode or not plan.changes:
         untold = plan.before is not None and plan.before.members is None and wanted.names_members

@@ -50,7 +50,10 @@ def _joined(sender: Sender, name: str, users: Sequence[User]) -> Joined:
                 f"The broker has no group {name} any more. Create it with scim_group, and run the task again."
             )
         standing = group_from_scim(sender.send(ScimClient.group, key, name), principals)
-        members = tuple(DesiredUser(username=user.bare_name, domain=user.domain or "") for user in users)
+        members = tuple(
+            DesiredUser(username=user.bare_name, domain=user.domain or "", external_id=user.external_id)
+            for user in users
+        )
         plan = plan_group(principals, standing, DesiredGroup(name, members))
         if not plan.changes:
             return Joined()

@@ -12,7 +12,7 @@ from typing import Any
 from ._candidates import AttemptList, networks
 from ._errors import InputError
 from ._federation_log import attempt_from_result
-from ._texts import required_text, same_name
+from ._texts import composed, required_text, same_name
 from ._users import TEXT_ATTRIBUTES, WIRE_FORMS, DesiredUser
 
 
@@ -53,7 +53,7 @@ def desired_user(
 ) -> DesiredUser:
     """Read the options of one user. Raises InputError."""
     asked_as = required_text(f"{field}username", options.get("username"))
-    username, domain = _identity(field, asked_as, options.get("domain") or None)
+    username, domain = map(composed, _identity(field, asked_as, options.get("domain") or None))
     login_from = tuple(options.get("login_from") or ())
     try:
         networks(login_from)

@@ -75,7 +75,8 @@ class Directory:
                 self._holders.setdefault(user.external_id.casefold(), []).append(user)
 
     def named(self, wanted: DesiredUser) -> list[User]:
-        return self.identities.named(wanted.username, wanted.domain)
+        """Return the entries that are certain to be the wanted user's by their names."""
+        return self.identities.meant(wanted)
 
     def holders(self, external_id: str) -> list[User]:
         """Who has the ExternalId or one that differs from it only in case."""
@@ -194,6 +195,11 @@ def _held_by_another(wanted: DesiredUser, named: Sequence[User], holders: Sequen
         return None
     other = others[0]
     holds = f"{wanted.label}: ExternalId {external_id} belongs to {other.label} in the broker"
+    if other.domain is None:
+        return (
+            f"{holds}. An entry whose domain the broker does not show is changed only if user name and external_id both "
+            "match. Give it the user name of that entry, or correct external_id."
+        )
     if named or len(others) > 1:
         also = (
             f"{wanted.label} has an entry of its own (ExternalId {named[0].external_id})"
@@ -205,7 +211,7 @@ def _held_by_another(wanted: DesiredUser, named: Sequence[User], holders: Sequen
             "variable that is wrong."
         )
     if wanted.rename and wanted.state == "present":
-        if other.domain is not None and same_name(other.domain, wanted.domain):
+        if same_name(other.domain, wanted.domain):
             return None
         return f"{holds}, in another domain. Users of other domains are never renamed."
     if wanted.state == "present":

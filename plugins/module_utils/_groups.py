@@ -16,7 +16,7 @@ from ._desired import desired_user
 from ._errors import InputError, PlanRefusedError, some_of
 from ._identities import Identities
 from ._texts import folded, same_name, text_option
-from ._users import DesiredUser, User, qualified
+from ._users import DesiredUser, User, qualified, task_domains
 
 GROUP_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:Group"
 
@@ -64,6 +64,11 @@ class DesiredGroup:
         return any(not wanted.domain for wanted in self.members or ())
 
     @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains of the members that are named."""
+        return task_domains(self.members or ())
+
+    @property
     def names_members(self) -> bool:
         """Whether anything is said of who is in the group."""
         return bool(self.members or self.member_groups) or self.members_state == "exact"
@@ -106,12 +111,12 @@ class Principals:
         unknown: list[str] = []
         problems: list[str] = []
         for user in wanted:
-            named = self._identities.named(user.username, user.domain)
-            doubt = self._identities.doubt(user)
+            meant = self._identities.meant(user)
+            doubt = self._identities.doubt(user, _NAME_IN_USERS)
             if doubt:
                 problems.append(doubt)
-            elif named:
-                ids.append(named[0].id)
+            elif meant:
+                ids.append(meant[0].id)
             else:
                 unknown.append(user.label)
         if unknown:
@@ -209,6 +214,9 @@ def result(group: Group, principals: Principals) -> dict[str, Any]:
 def _desired_member(value: Any, domain: str | None, known: Sequence[str] | None, position: int) -> DesiredUser:
     default = None if isinstance(value, str) and "@" in value else domain
     return desired_user({"username": value, "domain": default}, known, position, f"members[{position}].")
+
+
+_NAME_IN_USERS = "If it is the same person, use scim_users, with external_id and groups."
 
 
 def _several(name: str, ids: Sequence[str]) -> str:

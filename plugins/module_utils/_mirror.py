@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from ._errors import InputError
 from ._groups import ALL_USERS, DesiredGroup
+from ._identities import Identities
 from ._plan import Plan
 from ._texts import folded
 from ._users import DesiredUser, User
@@ -33,12 +34,8 @@ class Mirror:
 
     def groups(self, desired: Iterable[DesiredUser], there: Iterable[User]) -> list[DesiredGroup]:
         """The groups that are wanted, with those of the wanted users who are there."""
-        standing = {(folded(user.bare_name), folded(user.domain or "")) for user in there}
-        wanted = [
-            each
-            for each in desired
-            if each.state == "present" and (folded(each.username), folded(each.domain)) in standing
-        ]
+        standing = Identities(there)
+        wanted = [each for each in desired if each.state == "present" and standing.meant(each)]
         found = []
         for name in self.names:
             members = tuple(each for each in wanted if folded(name) in map(folded, each.groups))

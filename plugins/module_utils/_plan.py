@@ -15,7 +15,7 @@ from typing import Any
 from ._candidates import AttemptList, Binding, bind, contradiction
 from ._directory import CHANGING, Directory, Operation, Situation, creation
 from ._errors import PlanRefusedError
-from ._purge import Purge, unwanted
+from ._purge import Purge, not_judged, unwanted
 from ._texts import folded, same_name
 from ._users import DesiredUser, User, predicted, qualified
 
@@ -27,6 +27,9 @@ class Plan:
     operations: tuple[Operation, ...]
     waiting: tuple[DesiredUser, ...] = ()
     binding: Binding | None = None
+    left_alone: tuple[User, ...] = ()
+    """The entries whose domain the broker does not show, and which no operation is certain to mean."""
+    notes: tuple[str, ...] = ()
 
     @property
     def writes(self) -> list[Operation]:
@@ -98,15 +101,18 @@ def plan(
     waiting = tuple(op.wanted for op in operations if op.kind == "wait")
     if waiting and not report_missing and login_attempts is None:
         problems += [_missing(wanted, owners) for wanted in waiting]
+    kept = {op.before.id for op in operations if op.before}
+    left_alone = tuple(user for user in situation.users if user.domain is None and user.id not in kept)
+    notes: list[str] = []
     if purge is not None and login_attempts_of is None and not problems:
-        kept = {op.before.id for op in operations if op.before}
+        notes += [not_judged(left_alone, purge)] if left_alone else []
         surplus, problem = purge.surplus(situation.users, kept)
         if problem:
             problems.append(problem)
         operations += [_purging(user, purge) for user in surplus]
     if problems:
         raise PlanRefusedError(problems)
-    return Plan(tuple(operations), waiting, binding)
+    return Plan(tuple(operations), waiting, binding, left_alone, tuple(notes))
 
 
 def plan_again(situation: Situation, operations: Sequence[Operation]) -> list[tuple[Operation, str | None]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from ._access import read_users
+from ._access import read_documents
 from ._apply import Outcome, Work, carry_out, untouched
 from ._apply_group import GroupOutcome
 from ._apply_mirror import mirror_groups, plan_groups, untouched_group
@@ -30,7 +30,7 @@ from ._purge import Purge
 from ._recreation import Recreation
 from ._texts import folded
 from ._user_permissions import permitted_people, principals
-from ._users import DesiredUser, GroupReference
+from ._users import DesiredUser, GroupReference, task_domains, users_from_scim
 
 Domains: TypeAlias = "Sequence[str] | None"
 
@@ -120,10 +120,12 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
     refuse_duplicates(as_written)
     purge = wanted.purge(as_written, None)
     needed = purge is not None or any(not each.domain for each in as_written)
-    documents, users, work.domains = read_users(work.access, domain_needed=needed)
-    with_mirrored = wanted.users(work.domains)
+    documents, provider_domains = read_documents(work.access, domain_needed=needed)
+    with_mirrored = wanted.users(provider_domains)
     desired = wanted.mirror.without(with_mirrored)
-    purge = wanted.purge(desired, work.domains)
+    purge = wanted.purge(desired, provider_domains)
+    work.domains = task_domains(desired, wanted.domain)
+    users = users_from_scim(documents, work.domains)
     if any(each.groups for each in desired):
         work.groups = _groups(work)
     host = work.access.client.host
@@ -155,10 +157,10 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
         wanted.permissions,
         first.operations,
         [op.wanted for op in first.operations if op.wanted.state == "present" and op.kind != "wait" and not op.purged],
-        wanted.domain or (work.domains[0] if len(work.domains) == 1 else None),
+        wanted.domain or (provider_domains[0] if len(provider_domains) == 1 else None),
         Principal.spelt("user", wanted.login),
     )
-    notes += permissions.notes
+    notes += [*first.notes, *permissions.notes]
     if check_mode:
         mirrored = [untouched_group(*each) for each in groups]
         permissions = untouched_permissions(permissions)

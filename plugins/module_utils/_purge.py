@@ -74,6 +74,14 @@ def purge_option(
     return Purge(domain, int(limit[1]), bool(limit[2]), action)
 
 
+def not_judged(users: Sequence[User], purge: Purge) -> str:
+    """Warn that some entries may be of the domain, which the broker does not show."""
+    return (
+        f"purge left {len(users)} entries alone, since the broker does not show their domain and they may not be of "
+        f"{purge.domain}: {some_of([user.username for user in users])}."
+    )
+
+
 def unwanted(user: User, purge: Purge) -> DesiredUser:
     """What is wanted of a user whom the task does not name."""
     return DesiredUser(

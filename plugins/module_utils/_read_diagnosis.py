@@ -32,7 +32,7 @@ def read_known(
         # Where vCenter itself does not answer, that is no case but an error.
         vcenter.log_in()
     try:
-        _documents, users, domains = read_users(access, domain_needed=False)
+        users, domains = read_users(access)
         known = replace(known, users=users, domains=domains)
     except IdentityBrokerError as error:
         if not _is_down(error):

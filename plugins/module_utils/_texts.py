@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from ._errors import InputError
@@ -14,15 +15,20 @@ SET, SET_ANEW = "(set)", "(set anew)"
 
 
 def folded(name: str) -> str:
-    """What two spellings of a user name or domain have in common.
+    """Return what all spellings of a user name or domain have in common: no case, and Unicode NFC.
 
-    Not casefold(), which also makes strauss of strau\u00df, another person's name.
+    `casefold()` would also turn strau\u00df into strauss, which is another person's name.
     """
-    return name.lower()
+    return name.lower() if name.isascii() else composed(composed(name).lower())
+
+
+def composed(name: str) -> str:
+    """Return a name in Unicode NFC, the form in which new entries are sent."""
+    return unicodedata.normalize("NFC", name)
 
 
 def same_name(left: str, right: str) -> bool:
-    """User names and domains compare without case; ExternalIds never do."""
+    """Compare user names or domains without case and in Unicode NFC. ExternalIds compare exactly, never with this."""
     return folded(left) == folded(right)
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ._texts import same_name
+from ._texts import folded, same_name
 
 CORE_SCHEMA = "urn:ietf:params:scim:schemas:core:2.0:User"
 WS1B_SCHEMA = "urn:ietf:params:scim:schemas:extension:ws1b:2.0:User"
@@ -63,7 +63,7 @@ class User:
     @property
     def label(self) -> str:
         """How messages name the user."""
-        return qualified(self.bare_name, self.domain or "unknown domain")
+        return qualified(self.bare_name, self.domain) if self.domain else f"{self.username} (domain not shown)"
 
     def is_named(self, bare_name: str, domain: str) -> bool:
         """Whether this is the identity (user name and domain) that is meant."""
@@ -124,14 +124,23 @@ def qualified(username: str, domain: str) -> str:
     return f"{username}@{domain}" if domain else username
 
 
-def users_from_scim(documents: Iterable[Mapping[str, Any]], provider_domains: Iterable[str]) -> list[User]:
-    """Read SCIM User resources; raises ValueError that names what is missing."""
-    domains = tuple(provider_domains)
-    return [user_from_scim(document, domains) for document in documents]
+def task_domains(desired: Iterable[DesiredUser], *more: str | None) -> tuple[str, ...]:
+    """Return the domains that a task names, each once."""
+    found = {folded(domain): domain for domain in (*(each.domain for each in desired), *more) if domain}
+    return tuple(found.values())
 
 
-def user_from_scim(document: Mapping[str, Any], provider_domains: tuple[str, ...]) -> User:
-    """Read a SCIM User resource; raises ValueError that names what is missing."""
+def users_from_scim(documents: Iterable[Mapping[str, Any]], domains: Iterable[str]) -> list[User]:
+    """Read SCIM User resources. Raises ValueError that names what is missing.
+
+    A resource that shows no domain counts as one of a domain in `domains` if its user name ends in `@` and that domain.
+    """
+    known = tuple(domains)
+    return [user_from_scim(document, known) for document in documents]
+
+
+def user_from_scim(document: Mapping[str, Any], domains: tuple[str, ...]) -> User:
+    """Read a SCIM User resource. Raises ValueError that names what is missing."""
     for key in ("id", "userName"):
         if not isinstance(document.get(key), str) or not document[key]:
             raise ValueError(f"a user without {key}")
@@ -140,7 +149,7 @@ def user_from_scim(document: Mapping[str, Any], provider_domains: tuple[str, ...
     return User(
         id=document["id"],
         username=document["userName"],
-        domain=_domain(document, provider_domains),
+        domain=returned_domain(document) or _domain_in_name(document["userName"], domains),
         external_id=_text(document.get("externalId")),
         given_name=_text(name.get("givenName")),
         family_name=_text(name.get("familyName")),
@@ -265,16 +274,12 @@ def unkept(asked: User, kept: User, attributes: Iterable[str]) -> tuple[dict[str
     return different, unverified
 
 
-def _domain(document: Mapping[str, Any], provider_domains: tuple[str, ...]) -> str | None:
-    told = returned_domain(document)
-    if told:
-        return told
-    behind_at = document["userName"].rpartition("@")[2] if "@" in document["userName"] else None
-    if behind_at is not None:
-        for domain in provider_domains:
-            if same_name(domain, behind_at):
-                return domain
-    return provider_domains[0] if len(provider_domains) == 1 else None
+def _domain_in_name(username: str, domains: tuple[str, ...]) -> str | None:
+    """Return the domain that the user name ends in. A provider's only domain says nothing about an entry."""
+    name, at, behind = username.rpartition("@")
+    if not (name and at):
+        return None
+    return next((domain for domain in domains if same_name(domain, behind)), None)
 
 
 def _primary_email(emails: Any) -> Mapping[str, Any] | None:

@@ -32,13 +32,15 @@ class Listing:
         self.documents = {str(document["id"]): document for document in documents}
         self._by_id = {user.id: user for user in self.users}
         self._by_external_id = {user.external_id: user.id for user in self.users if user.external_id}
-        self._by_identity = {folded(user.label): user.id for user in self.users}
+        self._by_identity = {folded(user.label if user.domain else user.username): user.id for user in self.users}
 
     def entry(self, operation: Operation) -> User | None:
         """The entry that an operation made, changed or should have removed."""
         wanted = operation.wanted
         if operation.kind in ("create", "recreate"):
-            key = self._by_external_id.get(wanted.external_id or "") or self._by_identity.get(folded(wanted.label))
+            names = (wanted.label, wanted.wire_name)
+            named = next((key for name in names if (key := self._by_identity.get(folded(name)))), None)
+            key = self._by_external_id.get(wanted.external_id or "") or named
         else:
             key = operation.before.id if operation.before else None
         return self._by_id.get(key or "")

@@ -139,6 +139,14 @@ operation:
   returned: success
   type: str
   sample: create
+left_alone:
+  description:
+    - How many entries were left alone because the broker does not show their domain, and user name and ExternalId do not both
+      match the user of the task.
+  returned: success
+  type: int
+  sample: 0
+  version_added: 0.9.1
 minted:
   description: Whether a sync token was minted, by which the one before was revoked.
   returned: success
@@ -215,6 +223,7 @@ def main() -> None:
             **({"msg": told.get("msg") or message} if message else {}),
             "user": outcome.user.result() if outcome.user else None,
             "operation": outcome.operation.kind,
+            "left_alone": len(done.plan.left_alone),
             "minted": session.minted,
             "unverified": list(outcome.unverified),
             "permissions": done.permissions.results(),

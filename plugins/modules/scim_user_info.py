@@ -127,7 +127,7 @@ def main() -> None:
     def read(session: BrokerSession) -> dict[str, Any]:
         username = text_option("username", module.params["username"])
         external_id = text_option("external_id", module.params["external_id"])
-        _documents, users, _domains = read_users(session.scim_access(changes_state=False), domain_needed=False)
+        users, _domains = read_users(session.scim_access(changes_state=False))
         found = find(users, username, module.params["domain"], external_id)
         return {
             "changed": False,

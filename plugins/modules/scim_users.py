@@ -248,7 +248,9 @@ options:
     version_added: 0.9.0
   purge:
     description:
-      - Whether users of O(domain) whom O(users) does not name are removed. Users of other or unknown domains never are.
+      - Whether users of O(domain) whom O(users) does not name are removed. Users of other or unknown domains never are. An entry
+        whose domain the broker does not show is one of O(domain) only if its user name ends in C(@) and that domain; a warning
+        names the others.
       - Needs O(domain) and O(max_deletes). Refused before the first deletion when O(users) names nobody who is to stay, when
         the list of the broker's users does not add up, and when two readings of it differ.
       - Nobody is purged by a task with O(login_attempts_of).
@@ -413,6 +415,14 @@ waiting:
   type: list
   elements: str
   sample: [scone]
+left_alone:
+  description:
+    - How many entries were left alone because the broker does not show their domain, and user name and ExternalId do not both
+      match a user of the task.
+  returned: success, or failure after writing
+  type: int
+  sample: 0
+  version_added: 0.9.1
 groups:
   description: One item for each of O(mirror_groups).
   returned: success, or failure after writing
@@ -671,6 +681,7 @@ def main() -> None:
                 for outcome in done.outcomes
             ],
             "waiting": [wanted.asked_as for wanted in done.plan.waiting],
+            "left_alone": len(done.plan.left_alone),
             "groups": [
                 {
                     "display_name": outcome.plan.wanted.display_name,

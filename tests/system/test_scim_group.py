@@ -389,7 +389,7 @@ def test_a_user_whose_domain_is_unknown_is_no_member_by_guess(modules: Modules, 
     _user(appliance, "ann", "A")
     appliance.switches.domain_returned = "none"
     options = {**BAKERS, **given(appliance), "hostname": None}
-    assert "without telling its domain" in modules.failed("scim_group", members=[wire("ann")], **options)
+    assert "does not show its domain" in modules.failed("scim_group", members=[wire("ann")], **options)
     assert "members[0].domain: is not given for 'ann'" in modules.failed("scim_group", members=["ann"], **options)
     assert sent(appliance) == []
 

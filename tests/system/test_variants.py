@@ -36,7 +36,6 @@ VARIANTS: dict[str, tuple[Json, Json]] = {
     "no right to the read token": ({"read_token": "endpoint_403"}, {}),
     "no read token": ({"read_token": "endpoint_404"}, {}),
     "bare, no display name made up": ({"display_name_default_given": False}, BARE),
-    "bare, no domain returned": ({"domain_returned": "none"}, BARE),
     "domain in mfa": ({"domain_returned": "mfa"}, {}),
     "no domain returned": ({"domain_returned": "none"}, {}),
     "form of the article, no domain returned": ({"domain_returned": "none"}, {"wire_form": "mfa"}),
@@ -117,9 +116,9 @@ def test_the_life_of_a_user(modules: Modules, appliance: Appliance, name: str) -
 def test_an_entry_whose_domain_cannot_be_told(modules: Modules, appliance: Appliance) -> None:
     appliance.switches.update({"providers": TWO_DOMAINS, "domain_returned": "none"})
     appliance.add_user("muffin", "AbC", domain="first.example.org")
-    users = [{"username": "muffin", "external_id": "AbC"}]
+    users = [{"username": "muffin", "external_id": "another"}]
     message = modules.failed("scim_users", users=users, domain=DEFAULT_DOMAIN)
-    assert "without telling its domain" in message
+    assert "does not show its domain" in message
     assert modules.well("scim_user_info")["users"][0]["domain"] is None
     assert appliance.writes() == []
 

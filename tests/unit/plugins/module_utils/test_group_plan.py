@@ -210,7 +210,7 @@ def test_nobody_is_told_by_guess() -> None:
     text = str(refused.value)
     assert "no user cid@lab.example.org, dot@lab.example.org" in text
     assert "'ann' and 'ann@lab.example.org' side by side" in text
-    assert "'bob' (id 3) without telling its domain" in text
+    assert "'bob' (id 3, ExternalId None) and does not show its domain" in text
     assert "group1: the broker holds 2 groups of this name (ids g1, g9)" in text
     assert "no group group7" in text
     assert "Group0 cannot be a member of itself" in text

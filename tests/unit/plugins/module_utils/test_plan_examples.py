@@ -79,13 +79,31 @@ def test_external_ids_that_differ_only_in_case_are_refused(name: str, more: dict
 
 
 @pytest.mark.parametrize("name", ["muffin", f"muffin@{LAB}", "MUFFIN"])
-@pytest.mark.parametrize("more", [{}, {"state": "absent"}, {"external_id": "E-7"}])
+@pytest.mark.parametrize(
+    "more", [{}, {"state": "absent"}, {"external_id": "E-8"}, {"external_id": "E-8", "recreate": True, "rename": True}]
+)
 def test_an_entry_of_an_unknown_domain_is_refused(name: str, more: dict[str, Any]) -> None:
     stray = User(id="id-7", username=name, domain=None, external_id="E-7")
     said = str(refusal([stray], wanted("muffin", **more)))
     assert f"muffin@{LAB}" in said
     assert repr(name) in said
-    assert "id-7" in said
+    for part in ("id-7", "E-7", "external_id"):
+        assert part in said
+
+
+@pytest.mark.parametrize("name", ["muffin", "MUFFIN"])
+def test_name_and_external_id_tell_an_entry_of_an_unknown_domain(name: str) -> None:
+    stray = User(id="id-7", username=name, domain=None, external_id="E-7")
+    assert only([stray], wanted("muffin", "E-7")) == ("none", stray, stray)
+    assert only([stray], wanted("muffin", "E-7", state="absent")) == ("delete", stray, None)
+    assert only([stray], wanted("muffin", "E-7", email="x"))[0] == "update"
+    twin = User(id="id-8", username="muffin", domain=LAB, external_id="E-8")
+    said = str(refusal([stray, twin], wanted("muffin", "E-7")))
+    assert "E-7" in said
+    assert "E-8" in said
+    assert only([stray, twin], wanted("muffin", "E-8")) == ("none", twin, twin)
+    said = str(refusal([stray, twin], wanted("muffin")))
+    assert "external_id" in said
 
 
 def test_an_external_id_of_an_unknown_domain_is_not_renamed() -> None:

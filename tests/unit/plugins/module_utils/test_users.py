@@ -309,26 +309,27 @@ def test_after_what_was_predicted_nothing_differs(desired: DesiredUser, standing
 
 
 @pytest.mark.parametrize(
-    ("document", "provider_domains", "domain"),
+    ("document", "domains", "domain"),
     [
         ({WS1B_SCHEMA: {"domain": "Told"}, MFA_SCHEMA: {"defaultDomain": "second"}}, (LAB, OTHER), "Told"),
         ({WS1B_SCHEMA: {"domain": ""}, MFA_SCHEMA: {"defaultDomain": "second"}}, (LAB, OTHER), "second"),
         ({WS1B_SCHEMA: {"domain": "Told"}, "userName": f"muffin@{LAB}"}, (LAB,), "Told"),
         ({"userName": f"muffin@{LAB.upper()}"}, (OTHER, LAB), LAB),
-        ({"userName": f"muffin@{OTHER}"}, (LAB,), LAB),
+        ({"userName": f"muffin@{OTHER}"}, (LAB,), None),
+        ({"userName": f"@{LAB}"}, (LAB,), None),
         ({"userName": "muffin@elsewhere"}, (LAB, OTHER), None),
-        ({}, (LAB,), LAB),
+        ({}, (LAB,), None),
         ({}, (LAB, OTHER), None),
         ({}, (), None),
         ({"userName": f"muffin@{LAB}"}, (), None),
-        ({WS1B_SCHEMA: "text", MFA_SCHEMA: None}, (LAB,), LAB),
+        ({WS1B_SCHEMA: "text", MFA_SCHEMA: None}, (LAB,), None),
         ({WS1B_SCHEMA: {"domain": ["x"]}}, (LAB, OTHER), None),
     ],
 )
-def test_the_domain_is_the_one_told_else_behind_the_at_else_the_only_one(
-    document: dict[str, Any], provider_domains: tuple[str, ...], domain: str | None
+def test_the_domain_is_the_one_shown_or_the_one_behind_the_at_and_never_guessed(
+    document: dict[str, Any], domains: tuple[str, ...], domain: str | None
 ) -> None:
-    assert user_from_scim({"id": "i", "userName": "muffin", **document}, provider_domains).domain == domain
+    assert user_from_scim({"id": "i", "userName": "muffin", **document}, domains).domain == domain
 
 
 @pytest.mark.parametrize(
@@ -337,7 +338,7 @@ def test_the_domain_is_the_one_told_else_behind_the_at_else_the_only_one(
         ("muffin", LAB, "muffin", f"muffin@{LAB}"),
         (f"muffin@{LAB.upper()}", LAB, "muffin", f"muffin@{LAB}"),
         ("muffin@elsewhere", LAB, "muffin@elsewhere", f"muffin@elsewhere@{LAB}"),
-        (f"muffin@{LAB}", None, f"muffin@{LAB}", f"muffin@{LAB}@unknown domain"),
+        (f"muffin@{LAB}", None, f"muffin@{LAB}", f"muffin@{LAB} (domain not shown)"),
     ],
 )
 def test_names_of_an_entry(username: str, domain: str | None, bare: str, label: str) -> None:
