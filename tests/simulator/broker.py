@@ -19,6 +19,7 @@ from .resources import (
     DOMAIN_NAMES,
     MFA_SCHEMA,
     READ_ONLY,
+    USER_SCHEMA,
     WS1B_SCHEMA,
     Entry,
     Json,
@@ -81,7 +82,7 @@ class Broker:
                 if (scope is None or entry.provider == scope) and (name is None or entry.name.casefold() == name)
             ]
             answer = envelope(rows, page, self.switches, self._render)
-            if self.switches.list_changes and page.start - 1 + answer["itemsPerPage"] < len(rows):
+            if self.switches.list_changes and page.skipped + answer["itemsPerPage"] < len(rows):
                 # The total stays, yet the next page misses one user and has another twice.
                 self._entries[rows[0].id] = self._entries.pop(rows[0].id)
             return answer
@@ -118,13 +119,14 @@ class Broker:
                 raise BrokerError(409, "version.mismatch", "The user was changed meanwhile", id=key)
             resource = self._checked(body, former.resource)
             self._refuse_empty_family_name(resource)
-            # The broker logs that the change is ignored, and answers as if all went well.
-            resource["externalId"] = former.resource.get("externalId")
+            if not self.switches.put_clears:
+                # The broker logs that the change is ignored, and answers as if all went well.
+                resource["externalId"] = former.resource.get("externalId")
             entry = Entry(
                 key,
                 resource,
                 former.provider,
-                self._domain(body, former.provider or "", former.domain),
+                self._domain(body, former.provider or "", "" if self.switches.put_clears else former.domain),
                 former.version + 1,
                 former.created,
             )
@@ -193,7 +195,13 @@ class Broker:
     # Inside
 
     def _render(self, entry: Entry) -> Json:
-        return render_user(entry, self.groups.all(), self.switches.domain_returned, self._base_url())
+        user = render_user(entry, self.groups.all(), self.switches.domain_returned, self._base_url())
+        if not self.switches.external_id_returned:
+            user.pop("externalId", None)
+        if not self.switches.extensions_kept:
+            user = {name: value for name, value in user.items() if name not in (WS1B_SCHEMA, MFA_SCHEMA)}
+            user["schemas"] = [USER_SCHEMA]
+        return user
 
     def _render_fully(self, entry: Entry) -> Json:
         return render_user(entry, self.groups.all(), "ws1b", self._base_url())
@@ -242,7 +250,7 @@ class Broker:
         return Entry(str(uuid.uuid4()), resource, provider, domain)
 
     def _domain(self, body: Json, provider: str, former: str) -> str:
-        understood = self.switches.domain_understood
+        understood = self.switches.domain_understood if self.switches.extensions_kept else "none"
         for form, schema, attribute in (("ws1b", WS1B_SCHEMA, "domain"), ("mfa", MFA_SCHEMA, "defaultDomain")):
             extension = body.get(schema)
             if understood in ("both", form) and isinstance(extension, dict) and extension.get(attribute):

@@ -24,6 +24,7 @@ MFA_SCHEMA = "urn:scim:schemas:extension:workspace:mfa:1.0"
 LIST_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
 DOMAIN_NAMES = ("domain", "ws1b.domain", "mfa.defaultDomain")
+CURSOR = "page"
 READ_ONLY = ("schemas", "id", "meta", "groups", "password")
 
 _FILTER = re.compile(r'^\s*(\w+)\s+eq\s+("(?:[^"\\]|\\.)*")\s*$', re.IGNORECASE)
@@ -82,7 +83,7 @@ def _meta(item: Entry | Group, kind: str, base_url: str) -> Json:
 
 
 def render_user(entry: Entry, groups: Iterable[Group], domain_returned: str, base_url: str) -> Json:
-    """The user as the appliance answers; the domain stands where the switch puts it."""
+    """The user as the appliance answers, with the domain where the switch puts it."""
     stored = copy.deepcopy(entry.resource)
     ws1b = stored.pop(WS1B_SCHEMA, None) or {}
     stored.pop(MFA_SCHEMA, None)
@@ -128,28 +129,56 @@ def wanted(expression: str | None, attribute: str) -> str | None:
 
 @dataclass(frozen=True)
 class Page:
-    start: int = 1
+    start: int | None = None
     count: int | None = None
+    cursor: str | None = None
 
     @classmethod
-    def of(cls, start: object, count: object) -> Page:
+    def of(cls, start: object, count: object, cursor: object = None) -> Page:
         try:
-            first = max(1, int(str(start))) if start is not None else 1
+            first = max(1, int(str(start))) if start is not None else None
             size = max(0, int(str(count))) if count is not None else None
         except ValueError:
             raise BrokerError(400, "invalid.paging", "startIndex and count are numbers") from None
-        return cls(first, size)
+        return cls(first, size, None if cursor is None else str(cursor))
+
+    @property
+    def skipped(self) -> int:
+        """How many rows are before the page."""
+        return (self.start or 1) - 1
+
+    def of_cursor(self, switches: Switches) -> Page:
+        """The page that a cursor names, or the first one (RFC 9865 section 2)."""
+        if switches.pagination == "cursor_only" and self.start is not None:
+            raise BrokerError(400, "invalid.paging", "startIndex is not supported")
+        if not self.cursor:
+            return Page(None, self.count)
+        prefix, _dash, skipped = self.cursor.partition("-")
+        if prefix != CURSOR or not skipped.isdecimal():
+            raise BrokerError(400, "invalidCursor", "The cursor is not known")
+        return Page(int(skipped) + 1, self.count)
 
 
 def envelope(rows: list[Any], page: Page, switches: Switches, render: Callable[[Any], Json]) -> Json:
+    if page.count is not None and page.count > switches.page_cap and switches.large_count == "refused_400":
+        raise BrokerError(400, "tooMany", f"count must not be above {switches.page_cap}")
+    by_cursor = switches.pagination != "index"
+    page = page.of_cursor(switches) if by_cursor else page
     size = switches.page_cap if page.count is None else min(page.count, switches.page_cap)
-    first = 0 if switches.page_repeats else page.start - 1
+    first = 0 if switches.page_repeats else page.skipped
     chosen = rows[first : first + size]
+    if by_cursor:
+        answer: Json = {"schemas": [LIST_SCHEMA], "itemsPerPage": len(chosen)}
+        if switches.cursor_totals:
+            answer["totalResults"] = len(rows) + switches.total_lies
+        if page.skipped + len(chosen) < len(rows):
+            answer["nextCursor"] = f"{CURSOR}-{page.skipped + len(chosen)}"
+        return answer | {switches.list_key: [render(row) for row in chosen]}
     return {
         "schemas": [LIST_SCHEMA],
         "totalResults": len(rows) + switches.total_lies,
         "itemsPerPage": len(chosen),
-        "startIndex": page.start,
+        "startIndex": page.skipped + 1,
         switches.list_key: [render(row) for row in chosen],
     }
 

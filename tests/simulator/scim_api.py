@@ -16,6 +16,14 @@ from .answers import SCIM_JSON, json_answer, json_body
 from .broker import Broker
 from .errors import BrokerError
 from .resources import Json, Page
+from .scim_variants import (
+    as_we_spell_it,
+    check_precondition,
+    refuse_undeclared,
+    respelt,
+    service_provider_config,
+    version_of,
+)
 from .state import State, Token
 from .switches import Switches
 
@@ -51,46 +59,57 @@ class _Door:
 def scim_api(state: State, broker: Broker, switches: Switches) -> Blueprint:
     api = Blueprint("scim", __name__)
     door = _Door(state, switches)
+    wire = _Wire(switches)
     users = "/Users"
+
+    @api.get("/ServiceProviderConfig")
+    def describe(tenant: str) -> Response:
+        door.token(tenant)
+        return wire.answer(service_provider_config(switches))
 
     @api.get(users)
     def list_users(tenant: str) -> Response:
         scope = door.token(tenant).provider
         expression, page = _query()
-        return _answer(_selected(broker.list_users(expression, page, scope), request.args))
+        return wire.answer(_selected(broker.list_users(expression, page, scope), request.args))
 
     @api.post(users + "/.search")
     def search_users(tenant: str) -> Response:
         scope = door.token(tenant).provider
-        body = json_body()
-        page = Page.of(body.get("startIndex"), body.get("count"))
-        return _answer(_selected(broker.list_users(body.get("filter"), page, scope), body))
+        body = wire.body()
+        page = Page.of(body.get("startIndex"), body.get("count"), body.get("cursor"))
+        return wire.answer(_selected(broker.list_users(body.get("filter"), page, scope), body))
 
     @api.post(users)
     def create_user(tenant: str) -> Response:
         provider = door.provider(tenant)
-        return _answer(broker.create_user(json_body(), provider), switches.create_status)
+        return wire.answer(broker.create_user(wire.body(), provider), switches.create_status)
 
     @api.get(users + "/<key>")
     def read_user(tenant: str, key: str) -> Response:
-        return _answer(_selected(broker.user(key, door.token(tenant).provider), request.args))
+        return wire.answer(_selected(broker.user(key, door.token(tenant).provider), request.args))
 
     @api.put(users + "/<key>")
     def replace_user(tenant: str, key: str) -> Response:
         scope = door.token(tenant).provider
-        version = request.headers.get("If-Match")
-        return _updated(broker.replace_user(key, json_body(), scope, version), switches)
+        with broker.lock:
+            version = wire.precondition(broker.user(key, scope))
+            return wire.updated(broker.replace_user(key, wire.body(), scope, version))
 
     @api.patch(users + "/<key>")
     def patch_user(tenant: str, key: str) -> Response:
         scope = door.token(tenant).provider
         _refuse_patch(switches)
-        version = request.headers.get("If-Match")
-        return _updated(broker.patch_user(key, json_body(), scope, version), switches)
+        with broker.lock:
+            version = wire.precondition(broker.user(key, scope))
+            return wire.updated(broker.patch_user(key, json_body(), scope, version))
 
     @api.delete(users + "/<key>")
     def delete_user(tenant: str, key: str) -> Response:
-        broker.delete_user(key, door.token(tenant).provider)
+        scope = door.token(tenant).provider
+        with broker.lock:
+            wire.precondition(broker.user(key, scope))
+            broker.delete_user(key, scope)
         return Response(status=switches.delete_status)
 
     return api
@@ -99,6 +118,7 @@ def scim_api(state: State, broker: Broker, switches: Switches) -> Blueprint:
 def scim_groups_api(state: State, broker: Broker, switches: Switches) -> Blueprint:
     api = Blueprint("scim_groups", __name__)
     door = _Door(state, switches)
+    wire = _Wire(switches)
     groups = "/Groups"
 
     @api.get(groups)
@@ -106,45 +126,71 @@ def scim_groups_api(state: State, broker: Broker, switches: Switches) -> Bluepri
         scope = door.token(tenant).provider
         expression, page = _query()
         with broker.lock:
-            return _answer(_selected(broker.groups.list(expression, page, scope), request.args))
+            return wire.answer(_selected(broker.groups.list(expression, page, scope), request.args))
 
     @api.post(groups)
     def create_group(tenant: str) -> Response:
         provider = door.provider(tenant)
         with broker.lock:
-            return _answer(broker.groups.create(json_body(), provider), switches.create_status)
+            return wire.answer(broker.groups.create(wire.body(), provider), switches.create_status)
 
     @api.get(groups + "/<key>")
     def read_group(tenant: str, key: str) -> Response:
         scope = door.token(tenant).provider
         with broker.lock:
-            return _answer(_selected(broker.groups.get(key, scope), request.args))
+            return wire.answer(_selected(broker.groups.get(key, scope), request.args))
 
     @api.put(groups + "/<key>")
     def replace_group(tenant: str, key: str) -> Response:
         scope = door.token(tenant).provider
         with broker.lock:
-            return _updated(broker.groups.replace(key, json_body(), scope), switches)
+            wire.precondition(broker.groups.get(key, scope))
+            return wire.updated(broker.groups.replace(key, wire.body(), scope))
 
     @api.patch(groups + "/<key>")
     def patch_group(tenant: str, key: str) -> Response:
         scope = door.token(tenant).provider
         _refuse_patch(switches)
         with broker.lock:
-            return _updated(broker.groups.patch(key, json_body(), scope), switches)
+            wire.precondition(broker.groups.get(key, scope))
+            return wire.updated(broker.groups.patch(key, json_body(), scope))
 
     @api.delete(groups + "/<key>")
     def delete_group(tenant: str, key: str) -> Response:
         scope = door.token(tenant).provider
         with broker.lock:
+            wire.precondition(broker.groups.get(key, scope))
             broker.groups.delete(key, scope)
         return Response(status=switches.delete_status)
 
     return api
 
 
+class _Wire:
+    """Bodies, versions and answers in the form that the switches say."""
+
+    def __init__(self, switches: Switches) -> None:
+        self._switches = switches
+
+    def body(self) -> Json:
+        return refuse_undeclared(self._switches, as_we_spell_it(json_body(), self._switches))
+
+    def precondition(self, standing: Json) -> str | None:
+        return check_precondition(self._switches, request.headers.get("If-Match"), standing["meta"]["version"])
+
+    def answer(self, body: Json, status: int = 200) -> Response:
+        answer = json_answer(respelt(body, self._switches), status, SCIM_JSON)
+        answer.headers.extend(version_of(body, self._switches))
+        return answer
+
+    def updated(self, body: Json) -> Response:
+        if self._switches.update_status == 204:
+            return Response(status=204, headers=version_of(body, self._switches))
+        return self.answer(body, self._switches.update_status)
+
+
 def _query() -> tuple[str | None, Page]:
-    page = Page.of(request.args.get("startIndex"), request.args.get("count"))
+    page = Page.of(*(request.args.get(name) for name in ("startIndex", "count", "cursor")))
     return request.args.get("filter"), page
 
 
@@ -177,13 +223,3 @@ def _names(value: object) -> list[str]:
 def _refuse_patch(switches: Switches) -> None:
     if switches.patch_refused:
         raise BrokerError(switches.patch_refusal, "method.not.allowed", "PATCH is not supported")
-
-
-def _answer(body: Json, status: int = 200) -> Response:
-    return json_answer(body, status, SCIM_JSON)
-
-
-def _updated(body: Json, switches: Switches) -> Response:
-    if switches.update_status == 204:
-        return Response(status=204)
-    return _answer(body, switches.update_status)

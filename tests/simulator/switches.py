@@ -214,6 +214,28 @@ class Switches(BaseSwitches):
     empty_family_name: Literal["accepted", "refused_400"] = "accepted"
     display_name_default_given: bool = True
 
+    # SCIM as RFC 7643 and RFC 7644 allow it, and as servers of other makers are
+    # PUT clears what it does not carry, the ExternalId and the domain too (RFC 7644 section 3.5.1).
+    put_clears: bool = False
+    # "offered": a wrong If-Match is refused with 412. "required": so is a write without one, with `etag_refusal`.
+    # "broken": every If-Match is refused. Without any, a wrong If-Match is refused with 409.
+    etag: Literal["unused", "offered", "required", "broken"] = "unused"
+    etag_refusal: Literal[412, 428] = 428
+    # Whether the version is in the header ETag as well as in meta.version.
+    etag_header: bool = True
+    extensions_kept: bool = True
+    undeclared_extensions: Literal["accepted", "refused_400"] = "accepted"
+    external_id_returned: bool = True
+    # Names of attributes compare without regard to case (RFC 7643 section 2.1).
+    attribute_names: Literal["exact", "lower", "upper"] = "exact"
+    service_provider_config: Literal["absent", "offered"] = "absent"
+    # What becomes of a `count` above `page_cap`.
+    large_count: Literal["capped", "refused_400"] = "capped"
+    # RFC 9865. "cursor" ignores startIndex, "cursor_only" refuses it.
+    pagination: Literal["index", "cursor", "cursor_only"] = "index"
+    # Whether lists with cursors have totalResults, which RFC 9865 lets a server leave out.
+    cursor_totals: bool = True
+
     # lies
     forget_attribute: list[str] = field(default_factory=list)
     change_attribute: dict[str, Any] = field(default_factory=dict)
