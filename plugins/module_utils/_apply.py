@@ -345,7 +345,7 @@ def _end_recreations(outcomes: Iterable[Outcome], writer: UserWriter, work: Work
         return
     fine = {folded(each.operation.wanted.label) for each in outcomes if _is_whole(each, writer)}
     for recreation in list(writer.begun.values()):
-        if recreation.id in writer.standing or folded(recreation.user(work.domains).label) in fine:
+        if recreation.id in writer.standing or folded(recreation.label(work.domains)) in fine:
             writer.end(recreation)
 
 

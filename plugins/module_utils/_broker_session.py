@@ -100,6 +100,7 @@ def user_spec() -> Spec:
         "state": {"type": "str", "choices": ["present", "absent"]},
         "recreate": {"type": "bool"},
         "rename": {"type": "bool"},
+        "move_from_domain": {"type": "str"},
         "username_format": {"type": "str", "choices": list(USERNAME_FORMATS)},
         "wire_form": {"type": "str", "choices": list(WIRE_FORMS)},
     }

@@ -12,7 +12,7 @@ from typing import Any
 from ._candidates import AttemptList, networks
 from ._errors import InputError
 from ._federation_log import attempt_from_result
-from ._texts import composed, required_text, same_name
+from ._texts import composed, required_text, same_name, text_option
 from ._users import TEXT_ATTRIBUTES, WIRE_FORMS, DesiredUser
 
 
@@ -37,7 +37,13 @@ def desired_users(
 
 def harmless(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The items of C(users) as far as they create or update entries."""
-    left_out = {"recreate": False, "rename": False, "groups": [], "permissions": None}
+    left_out: dict[str, Any] = {
+        "recreate": False,
+        "rename": False,
+        "move_from_domain": None,
+        "groups": [],
+        "permissions": None,
+    }
     return [{**item, **left_out} for item in items if item.get("state") != "absent"]
 
 
@@ -67,6 +73,8 @@ def desired_user(
         state=options.get("state") or "present",
         recreate=bool(options.get("recreate")),
         rename=bool(options.get("rename")),
+        move_from_domain=_foreign_domain(field, options),
+        entry_id=text_option(f"{field}id", options.get("id")),
         username_format=options.get("username_format") or "qualified",
         wire_form=options.get("wire_form") or WIRE_FORMS[0],
         login_from=login_from,
@@ -75,6 +83,9 @@ def desired_user(
         position=position,
         **{name: options.get(name) for name in TEXT_ATTRIBUTES},
     )
+    if wanted.entry_id and wanted.state != "absent":
+        raise InputError(f"{field}id", "is for state: absent only", "Leave it out, or set state: absent.")
+    _refuse_own_domain(wanted, field)
     return wanted if provider_domains is None else _in_domain(wanted, provider_domains, field)
 
 
@@ -130,9 +141,32 @@ def _identity(field: str, asked: str, domain: str | None) -> tuple[str, str]:
     return (name if at else asked), domain
 
 
+def _foreign_domain(field: str, options: Mapping[str, Any]) -> str | None:
+    domain = text_option(f"{field}move_from_domain", options.get("move_from_domain"))
+    if domain is None:
+        return None
+    if " " in domain or "@" in domain:
+        raise InputError(f"{field}move_from_domain", f"{domain!r} is not a domain", "Give the domain of the old entry.")
+    if options.get("external_id") is None:
+        raise InputError(
+            f"{field}move_from_domain",
+            "needs external_id, since user name, domain and ExternalId must all match",
+            "Give the ExternalId of the old entry.",
+        )
+    return composed(domain)
+
+
+def _refuse_own_domain(wanted: DesiredUser, field: str) -> None:
+    if wanted.move_from_domain and same_name(wanted.move_from_domain, wanted.domain):
+        raise InputError(
+            f"{field}move_from_domain", "is the domain of the user itself", "Give the domain of the old entry, or none."
+        )
+
+
 def _in_domain(wanted: DesiredUser, known: Sequence[str], field: str) -> DesiredUser:
     if not wanted.domain and len(known) == 1:
-        return replace(wanted, domain=known[0])
+        wanted = replace(wanted, domain=known[0])
+    _refuse_own_domain(wanted, field)
     if not wanted.domain:
         some = f" It is one of {', '.join(known)}." if known else ""
         raise InputError(
@@ -142,6 +176,7 @@ def _in_domain(wanted: DesiredUser, known: Sequence[str], field: str) -> Desired
         raise InputError(
             f"{field}domain",
             f"{wanted.domain!r} is not a domain of the identity provider",
-            f"The broker knows {', '.join(known)}. Users of other domains are never touched.",
+            f"The broker knows {', '.join(known)}. To take over an entry that a script made in {wanted.domain}, name the "
+            f"user in the right domain, with external_id and move_from_domain: {wanted.domain}.",
         )
     return wanted

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ._chosen_entries import entry_to_move, entry_with_id
 from ._groups import ALL_USERS
 from ._identities import Identities
 from ._recreation import Recreation
 from ._texts import folded, same_name
-from ._users import MUTABLE_ATTRIBUTES, DesiredUser, GroupReference, User, differences, predicted, renamed
+from ._users import MUTABLE_ATTRIBUTES, DesiredUser, GroupReference, User, differences, predicted, qualified, renamed
 
 CHANGING = ("delete", "rename", "recreate", "update", "create")
 """The operations that write, in the order in which they are carried out: names and ids are freed first."""
@@ -60,13 +61,14 @@ class Directory:
     """The broker's users, found by identity and by ExternalId without walking the list each time."""
 
     def __init__(self, situation: Situation) -> None:
+        self.users = situation.users
         self.identities = Identities(situation.users)
         self._holders: dict[str, list[User]] = {}
         self._groups = situation.groups or {}
         ids = {user.id for user in situation.users}
         # Whose old entry stands was not deleted, and is planned for as if nothing had been begun.
         self._gone = {
-            (folded(user.bare_name), folded(user.domain or "")): (recreation, user)
+            _folded(recreation.identity(user)): (recreation, user)
             for recreation, user in situation.recreations
             if user.id not in ids
         }
@@ -110,7 +112,7 @@ class Directory:
         if not self._gone:
             return []
         settled = {(folded(op.wanted.username), folded(op.wanted.domain)): op.wanted for op in operations}
-        owners: dict[str, tuple[Recreation, User]] = {}
+        owners: dict[str, tuple[Recreation, tuple[str, str]]] = {}
         for identity, (recreation, user) in self._gone.items():
             if self.identities.named(*identity) or self.holders(recreation.external_id):
                 continue  # It has arrived.
@@ -119,17 +121,17 @@ class Directory:
                 wanted.state == "absent" or wanted.external_id not in (None, recreation.external_id)
             )
             if not given_up:
-                owners[recreation.external_id.casefold()] = (recreation, user)
+                owners[recreation.external_id.casefold()] = (recreation, recreation.identity(user))
         problems = []
         for wanted in settled.values():
             if not wanted.external_id:
                 continue
             owned = owners.get(wanted.external_id.casefold())
-            if owned and not owned[1].is_named(wanted.username, wanted.domain):
-                recreation, owner = owned
+            if owned and folded(qualified(*owned[1])) != folded(wanted.label):
+                recreation, owner = owned[0], qualified(*owned[1])
                 problems.append(
-                    f"{wanted.label}: ExternalId {wanted.external_id} is on its way to {owner.label}, who was to be created "
-                    f"anew with it at {recreation.began}, which was broken off. Name {owner.label} too, with another "
+                    f"{wanted.label}: ExternalId {wanted.external_id} is on its way to {owner}, who was to be recreated "
+                    f"with it at {recreation.began}, which was interrupted. Name {owner} too, with another "
                     "external_id or as absent, if that was wrong; else correct the variable."
                 )
         return problems
@@ -158,23 +160,36 @@ class Directory:
 
 
 def _operation(directory: Directory, wanted: DesiredUser, gone: User | None) -> tuple[Operation, str | None]:
-    named = directory.named(wanted)
+    if wanted.entry_id:
+        entry, problem = entry_with_id(directory.users, directory.identities, wanted)
+        return (Operation("none", wanted), problem) if problem else _absence(wanted, entry)
     holders = directory.holders(wanted.external_id) if wanted.external_id else []
-    problem = directory.identities.doubt(wanted) or _held_by_another(wanted, named, holders)
+    foreign, problem = entry_to_move(directory.identities, wanted)
+    named = directory.named(wanted) or ([foreign] if foreign else [])
+    problem = problem or directory.identities.doubt(wanted) or _held_by_another(wanted, named, holders)
     if problem:
         return Operation("none", wanted), problem
-    entry = named[0] if named else None
-    if entry is None and wanted.rename and wanted.state == "present" and holders:
-        entry = holders[0]
     if wanted.state == "absent":
-        return _absence(wanted, entry)
-    if entry is None and gone is not None:
+        return _absence(wanted, named[0] if named else None)
+    if foreign:
+        return _recreation(replace(wanted, recreate=True), foreign)
+    return _presence(wanted, named[0]) if named else _presence_by_external_id(wanted, holders, gone)
+
+
+def _presence_by_external_id(
+    wanted: DesiredUser, holders: Sequence[User], gone: User | None
+) -> tuple[Operation, str | None]:
+    """Decide about a user whose name no entry has."""
+    if wanted.rename and holders:
+        after = replace(predicted(wanted, holders[0]), username=renamed(holders[0], wanted))
+        return Operation("rename", wanted, holders[0], after), None
+    if gone is not None:
         return _recreation(replace(wanted, recreate=True), gone)
-    if entry is None:
-        return (creation(wanted) if wanted.external_id else Operation("wait", wanted)), None
-    if not named:
-        after = replace(predicted(wanted, entry), username=renamed(entry, wanted))
-        return Operation("rename", wanted, entry, after), None
+    return (creation(wanted) if wanted.external_id else Operation("wait", wanted)), None
+
+
+def _presence(wanted: DesiredUser, entry: User) -> tuple[Operation, str | None]:
+    """Decide about a user whose entry was found by name."""
     if wanted.external_id is not None and wanted.external_id != entry.external_id:
         return _recreation(wanted, entry)
     if differences(entry, wanted):
@@ -210,13 +225,27 @@ def _held_by_another(wanted: DesiredUser, named: Sequence[User], holders: Sequen
             f"{holds}, and {also}. Find out at the identity provider whose it is, and correct the entry or the "
             "variable that is wrong."
         )
+    if not same_name(other.domain, wanted.domain):
+        return f"{holds}, in another domain. {_move_hint(wanted, other, other.domain)}"
     if wanted.rename and wanted.state == "present":
-        if same_name(other.domain, wanted.domain):
-            return None
-        return f"{holds}, in another domain. Users of other domains are never renamed."
+        return None
     if wanted.state == "present":
         return f"{holds}. If that is the same person under a new name, say rename: true; else correct the variable."
     return f"{holds}. Nothing is deleted by a doubtful name; correct the variable that is wrong."
+
+
+def _move_hint(wanted: DesiredUser, other: User, domain: str) -> str:
+    """Say how an entry of a foreign domain is taken over."""
+    if other.is_named(wanted.username, domain) or other.is_named(wanted.label, domain):
+        done = "is recreated in" if wanted.state == "present" else "is deleted, as if it were one of"
+        return (
+            f"If that is the same person, set move_from_domain: {domain} on this user: the entry {done} {wanted.domain}. "
+            "Otherwise correct external_id."
+        )
+    return (
+        f"Correct external_id; or, if that is the same person, give the user name {other.bare_name} and "
+        f"move_from_domain: {domain}."
+    )
 
 
 def _absence(wanted: DesiredUser, entry: User | None) -> tuple[Operation, str | None]:
@@ -228,6 +257,11 @@ def _absence(wanted: DesiredUser, entry: User | None) -> tuple[Operation, str | 
             f"{entry.external_id}. Leave external_id out to delete it all the same."
         )
     return Operation("delete", wanted, entry), None
+
+
+def _folded(identity: tuple[str, str]) -> tuple[str, str]:
+    username, domain = identity
+    return folded(username), folded(domain)
 
 
 def creation(wanted: DesiredUser) -> Operation:

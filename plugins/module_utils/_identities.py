@@ -43,7 +43,7 @@ class Identities:
             entries = " and ".join(f"id {user.id} has ExternalId {user.external_id}" for user in meant)
             return (
                 f"{wanted.label}: the broker has {names} side by side ({entries}), and it is not known which is meant. Delete "
-                "the wrong one by its id first."
+                "the wrong one with scim_user: this username, state: absent, and id with the id of the wrong one."
             )
         unknown = [user for user in self._same_name(wanted) if user not in meant]
         if not unknown or any(_has_external_id(user, wanted) for user in meant):

@@ -193,13 +193,13 @@ def _people(outcome: Outcome) -> set[tuple[str, str, str]]:
 
 
 def _is_named(recreation: Recreation, desired: Sequence[DesiredUser], domains: tuple[str, ...]) -> bool:
-    label = folded(recreation.user(domains).label)
+    label = folded(recreation.label(domains))
     return any(folded(each.label) == label for each in desired)
 
 
 def _left_over(recreation: Recreation, domains: tuple[str, ...]) -> str:
     return (
-        f"{recreation.user(domains).label} was to be created anew at {recreation.began}, which was broken off, and this task "
+        f"{recreation.label(domains)} was to be created anew at {recreation.began}, which was broken off, and this task "
         "does not name that user. The journal keeps the entry; run the task that names the user."
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._groups import ALL_USERS
-from ._users import GroupReference, User, user_from_scim
+from ._users import GroupReference, User, qualified, user_from_scim
 
 VERSION = 1
 
@@ -19,7 +19,8 @@ VERSION = 1
 class Recreation:
     """One entry on its way from the old ExternalId to the new one.
 
-    C(entry) is the SCIM resource as it stood, C(groups) what it was a member of, C(external_id) the new one.
+    `entry` is the SCIM resource as it was, `groups` what it was a member of, `external_id` the new one. `identity_now` is
+    the user name and the domain of the new entry, where they are not those of the old one.
     """
 
     host: str
@@ -27,6 +28,7 @@ class Recreation:
     entry: Mapping[str, Any]
     groups: tuple[GroupReference, ...]
     external_id: str
+    identity_now: tuple[str, str] | None = None
 
     @property
     def id(self) -> str:
@@ -37,9 +39,18 @@ class Recreation:
         """The entry as it stood."""
         return user_from_scim(self.entry, provider_domains)
 
+    def identity(self, user: User) -> tuple[str, str]:
+        """Return user name and domain of the new entry, given the old one as a user."""
+        return self.identity_now or (user.bare_name, user.domain or "")
+
+    def label(self, domains: tuple[str, ...]) -> str:
+        """Return how messages name the new entry."""
+        return qualified(*self.identity(self.user(domains)))
+
     def to_json(self) -> dict[str, Any]:
         """The form in the journal."""
         return {
+            **({"identity": list(self.identity_now)} if self.identity_now else {}),
             "version": VERSION,
             "host": self.host,
             "began": self.began,
@@ -60,11 +71,19 @@ def recreation_from_json(document: Any) -> Recreation:
             entry=dict(document["entry"]),
             groups=tuple(GroupReference(str(g["id"]), str(g["display_name"])) for g in document["groups"]),
             external_id=str(document["external_id"]),
+            identity_now=_identity(document.get("identity")),
         )
         found.user(())
     except (KeyError, TypeError) as error:
         raise ValueError(f"it is no record of a recreation ({error})") from None
     return found
+
+
+def _identity(value: Any) -> tuple[str, str] | None:
+    if value is None:
+        return None
+    username, domain = value
+    return str(username), str(domain)
 
 
 def memberships(document: Mapping[str, Any], groups: Iterable[Mapping[str, Any]]) -> tuple[GroupReference, ...]:

@@ -96,6 +96,10 @@ class DesiredUser:
     state: str = "present"
     recreate: bool = False
     rename: bool = False
+    move_from_domain: str | None = None
+    """The foreign domain in which an entry of this name and ExternalId is taken, and only that one."""
+    entry_id: str | None = None
+    """The id of the entry that is to be deleted."""
     username_format: str = "qualified"
     wire_form: str = WIRE_FORMS[0]
     login_from: tuple[str, ...] = ()
@@ -126,8 +130,8 @@ def qualified(username: str, domain: str) -> str:
 
 def task_domains(desired: Iterable[DesiredUser], *more: str | None) -> tuple[str, ...]:
     """Return the domains that a task names, each once."""
-    found = {folded(domain): domain for domain in (*(each.domain for each in desired), *more) if domain}
-    return tuple(found.values())
+    named = [domain for each in desired for domain in (each.domain, each.move_from_domain)]
+    return tuple({folded(domain): domain for domain in (*named, *more) if domain}.values())
 
 
 def users_from_scim(documents: Iterable[Mapping[str, Any]], domains: Iterable[str]) -> list[User]:

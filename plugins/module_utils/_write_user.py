@@ -94,7 +94,9 @@ class UserWriter:
                 way_out="Its membership would be lost. Try again.",
             ) from None
         began = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        recreation = Recreation(host, began, entry, groups, operation.wanted.external_id or "")
+        wanted = operation.wanted
+        now = (wanted.username, wanted.domain) if wanted.move_from_domain else None
+        recreation = Recreation(host, began, entry, groups, wanted.external_id or "", now)
         self._journal.enter(recreation)
         with self._lock:
             self.begun[entry_id] = recreation

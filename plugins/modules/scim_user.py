@@ -60,6 +60,20 @@ options:
     description: Whether the user is to be there. The default is V(present).
     type: str
     choices: [present, absent]
+  id:
+    description:
+      - The broker's id of the entry to delete, for O(state=absent). Use it where the broker has this user name twice.
+      - The entry is deleted only if it has the user name and the domain of the task, and O(external_id) if that is given.
+    type: str
+    version_added: 0.9.1
+  move_from_domain:
+    description:
+      - A foreign domain, in which an older script made the entry of this user.
+      - The entry is taken only if its user name, that domain and its ExternalId all match; O(external_id) is required. It is
+        recreated in the right domain, with its attributes and group memberships, which go to O(journal_path) first. With
+        O(state=absent), it is deleted.
+    type: str
+    version_added: 0.9.1
 seealso:
   - module: homelab.identity_broker.scim_users
   - module: homelab.identity_broker.scim_user_info
@@ -201,7 +215,13 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._summary i
 
 def main() -> None:
     module = make_module(
-        prefixed_vcenter_spec(), scim_spec(), workspace_one_spec(), journal_spec(), user_permissions_spec(), user_spec()
+        prefixed_vcenter_spec(),
+        scim_spec(),
+        workspace_one_spec(),
+        journal_spec(),
+        user_permissions_spec(),
+        user_spec(),
+        {"id": {"type": "str"}},
     )
 
     def ensure(session: BrokerSession) -> dict[str, Any]:

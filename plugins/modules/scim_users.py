@@ -92,6 +92,15 @@ options:
           - Whether an entry of the same domain that has the ExternalId under another user name is renamed.
           - Without it, that is an error which names both users.
         type: bool
+      move_from_domain:
+        description:
+          - A foreign domain, in which an older script made the entry of this user. It is set for one user, never for a whole
+            list.
+          - The entry is taken only if its user name, that domain and its ExternalId all match; O(users[].external_id) is
+            required. It is recreated in the right domain, with its attributes and group memberships, which go to
+            O(journal_path) first. With O(users[].state=absent), it is deleted.
+        type: str
+        version_added: 0.9.1
       username_format:
         description:
           - How a new user's name is sent. Entries that stand keep the form they have.

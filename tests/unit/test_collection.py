@@ -41,6 +41,7 @@ FLOORS = (
             "_read_only",
             "_groups",
             "_group_plan",
+            "_chosen_entries",
             "_identities",
         },
         *{"_text_table", "_user_rows", "_user_report", "_user_page", "_user_page_script", "_user_page_style"},
