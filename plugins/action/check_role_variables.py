@@ -20,7 +20,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
 }
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):
     """Nothing is sent anywhere, so check mode is the same as a run."""
 
     TRANSFERS_FILES = False

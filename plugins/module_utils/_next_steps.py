@@ -111,6 +111,6 @@ def next_step(case: str, username: str | None, domain: str | None) -> Step:
         return Step(says, command)
     if not username or not _PLAIN.fullmatch(username) or (domain and not _PLAIN.fullmatch(domain)):
         return Step(says, None)
-    delete = {"federated_users_delete": [username], **({"federated_users_domain": domain} if domain else {})}
+    delete = {"delete_users": [username], **({"federated_users_domain": domain} if domain else {})}
     permission = f"principal={username}" + (f" domain={domain}" if domain else "") + " role=ReadOnly"
     return Step(says, command.format(name=username, delete=f"'{json.dumps(delete)}'", permission=permission))

@@ -72,9 +72,10 @@ class Run:
 
     @property
     def own(self) -> list[str]:
-        """Which of the collection's modules ran, in their order."""
+        """Return which of the collection's modules ran, in their order; the check of variables contacts nothing."""
         ran = [r for r in self.results if r.action.startswith(f"{NAMESPACE}.") and r.outcome != "skipped"]
-        return [result.action.removeprefix(f"{NAMESPACE}.") for result in ran]
+        names = [result.action.removeprefix(f"{NAMESPACE}.") for result in ran]
+        return [name for name in names if name != "check_role_variables"]
 
     @property
     def failure(self) -> Result:

@@ -65,7 +65,7 @@ def test_purge_in_the_variables_does_not_hinder_deleting_by_name(playbooks: Play
         **playbooks.variables,
         "federated_users_purge": True,
         "federated_users_max_deletes": "100%",
-        "federated_users_delete": ["scone"],
+        "delete_users": ["scone"],
     }
     playbooks.run(f"{NAMESPACE}.delete", variables=variables).went_well()
     assert names(appliance) == ["crumpet", "muffin"]
@@ -87,6 +87,8 @@ def test_an_empty_file_purges_nobody(playbooks: Playbooks, appliance: Appliance,
     appliance.add_user(f"scone@{DEFAULT_DOMAIN}", PEOPLE["scone"], domain=DEFAULT_DOMAIN)
     (tmp_path / "people.csv").write_text(content)
     variables = {**playbooks.variables, "federated_users_purge": True, "federated_users_max_deletes": "100%"}
-    run = playbooks.run(f"{NAMESPACE}.provision", "-e", f"users_csv={tmp_path / 'people.csv'}", variables=variables)
+    run = playbooks.run(
+        f"{NAMESPACE}.provision", "-e", f"provision_users_csv={tmp_path / 'people.csv'}", variables=variables
+    )
     assert run.code != 0
     assert names(appliance) == ["scone"]

@@ -116,7 +116,7 @@ def test_the_playbooks_tell_no_secret(watched: Watched, appliance: Appliance, tm
         watched.run(f"{NAMESPACE}.list", variables=variables).went_well()
         watched.run(f"{NAMESPACE}.step_by_step", variables=variables).went_well()
         del variables["federated_users_users"]
-        watched.run(f"{NAMESPACE}.delete", variables={**variables, "federated_users_delete": ["muffin"]}).went_well()
+        watched.run(f"{NAMESPACE}.delete", variables={**variables, "delete_users": ["muffin"]}).went_well()
     assert len(appliance.mintings()) == 3
     assert len(appliance.all_secrets()) > 8
     assert watched.leaks() == []

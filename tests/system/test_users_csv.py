@@ -36,7 +36,7 @@ def start(playbooks: Playbooks, playbook: str | list[Json], *arguments: str, **o
 
 def provision(playbooks: Playbooks, path: Path | str, *arguments: str, **options: Any) -> Run:
     variables = {**playbooks.variables, **options.pop("variables", {})}
-    said = ("-e", f"users_csv={path}", *arguments)
+    said = ("-e", f"provision_users_csv={path}", *arguments)
     return start(playbooks, f"{NAMESPACE}.provision", *said, variables=variables, **options)
 
 
@@ -125,7 +125,7 @@ def test_people_that_are_given_twice(playbooks: Playbooks, appliance: Appliance)
     (playbooks.folder / "people.csv").write_text(LAMS)
     users = [{"username": "tart", "external_id": "id-of-tart"}]
     run = provision(playbooks, "people.csv", variables={"federated_users_users": users})
-    assert "Say it once" in run.failure.message
+    assert "Give one of them" in run.failure.message
     assert appliance.requests == []
 
 

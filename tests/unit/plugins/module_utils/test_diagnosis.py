@@ -166,7 +166,7 @@ def test_no_name_becomes_shell_or_template(case: str, name: str, domain: str | N
     assert not re.search(r"[;&|`$<>\n]", command)
     for word in words:
         if word.startswith("{"):
-            assert json.loads(word)["federated_users_delete"] == [name]
+            assert json.loads(word)["delete_users"] == [name]
 
 
 def test_an_unknown_external_id_is_shown_as_somebodys_and_not_as_that_of_who_is_asked_about() -> None:
