@@ -1,7 +1,7 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""With which token the broker's users are read and written."""
+"""Whether a sync token may be minted to write the broker's users."""
 
 from __future__ import annotations
 
@@ -9,46 +9,16 @@ from __future__ import annotations
 class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
-  token:
-    description:
-      - A sync token to use, as vCenter's wizard or M(homelab.identity_broker.sync_token) gives it.
-      - Together with O(scim_url), vCenter's own API is never contacted, and no option for it is needed.
-      - Without it, O(token_file) is used; without that, users are read with the tenant's admin token, in Workspace ONE with the
-        access token of C(api_client_id). That stays in the process's memory, and a sync token is minted only when there is
-        something to write.
-    type: str
-  scim_url:
-    description:
-      - Where SCIM is, such as C(https://vcsa.example.org/usergroup/t/CUSTOMER/scim/v2).
-      - If not set, it is what the broker answers, as long as it names the same host as O(hostname).
-    type: str
-  token_file:
-    description:
-      - A file on the host that runs the module, in which a minted sync token is kept and re-used until it ends.
-      - It is made with mode C(0600), and refused when others can read it, or when it holds the token of another host.
-    type: path
-  auth_scheme:
-    description:
-      - The word before the token in the C(Authorization) header.
-      - V(auto) tries each token with C(HZN) and with C(Bearer) before it counts as refused, for reading and for writing, and then
-        uses the one that was accepted. With C(platform=workspace_one) it is C(Bearer).
-    type: str
-    default: auto
-    choices: [auto, hzn, bearer]
   mint_token:
     description:
-      - Whether a sync token may be minted when no other token serves. Minting revokes the sync token before, whoever uses it.
-      - The default is V(true) where no O(token) is given, and V(false) otherwise. Modules that only read mint only when this
-        is set to V(true).
+      - Whether a sync token may be minted when no other token works. Minting revokes the previous sync token, also for other
+        programs that use it.
+      - A token is minted when there is something to write, or when the broker does not let the admin token read.
+      - The default is V(true) where no O(token) is given, and V(false) otherwise.
     type: bool
   check_mode_mint:
     description:
-      - Whether check mode, too, may mint where the broker lets only a sync token read.
+      - Whether check mode may mint, too, where the broker lets only a sync token read.
     type: bool
     default: false
-  provider_id:
-    description:
-      - The broker's id of the identity provider; needed only where the broker has several.
-      - In Workspace ONE, it is the id of the directory.
-    type: str
 """

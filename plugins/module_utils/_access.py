@@ -84,7 +84,7 @@ class AccessOptions:
 
     @property
     def may_mint(self) -> bool:
-        """Whether a sync token may be minted for writing."""
+        """Whether the task allows minting a sync token."""
         return self.token is None if self.mint_token is None else self.mint_token
 
 
@@ -114,12 +114,14 @@ class ScimAccess:
         home: TokenHome | None,
         options: AccessOptions,
         *,
+        module: str,
         changes_state: bool,
         check_mode: bool,
     ) -> None:
         self._http = http
         self._home = home
         self._options = options
+        self._module = module
         self._changes_state = changes_state
         self._check_mode = check_mode
         self._providers: list[Provider] | None = None
@@ -140,6 +142,10 @@ class ScimAccess:
         return self.mintings > 0
 
     @property
+    def _may_mint(self) -> bool:
+        return self._changes_state and self._options.may_mint
+
+    @property
     def client(self) -> ScimClient:
         """The client in use, to read more with the token that read the users."""
         if self._client is None:
@@ -156,10 +162,12 @@ class ScimAccess:
                 return self._read_with(kept.token, kept.scim_url, writes=True)
             except UnauthenticatedError as error:
                 if self._home is None:
+                    purpose = (
+                        "so that a new one can be minted" if self._changes_state else "to read with the admin token"
+                    )
                     raise _with_way_out(
                         error,
-                        "The kept token is no longer accepted. Give hostname, username and "
-                        "password, so that a new one can be minted.",
+                        f"The kept token is no longer accepted. Give hostname, username and password, {purpose}.",
                     ) from None
         home = self._needed_home()
         home.log_in()
@@ -193,8 +201,8 @@ class ScimAccess:
             raise AccessEndedError(self._ended.message, way_out=self._ended.way_out)
 
     def _minted_anew(self, refusal: UnauthenticatedError) -> ScimClient:
-        if self._options.token and not self._options.may_mint:
-            raise _with_way_out(refusal, _GIVEN_REFUSED)
+        if self._options.token and not self._may_mint:
+            raise _with_way_out(refusal, self._given_refused(self._options.token))
         if self.mintings >= MOST_MINTINGS:
             raise _with_way_out(
                 refusal,
@@ -216,32 +224,38 @@ class ScimAccess:
         try:
             return self._read_with(token, None, writes=True)
         except (UnauthenticatedError, ForbiddenError) as error:
-            if not self._options.mint_token:
-                raise _with_way_out(error, _expired_or(token, _GIVEN_REFUSED)) from None
+            if not self._may_mint:
+                raise _with_way_out(error, self._given_refused(token)) from None
             self._refuse_to_mint_for_reading(error)
         minted = self._mint()
         return self._read_with(minted.token, minted.scim_url, writes=True)
 
+    def _given_refused(self, token: str) -> str:
+        """Return the hint where the broker refuses the token of the task."""
+        expiry = token_expiry(token)
+        hint = _REVOKED
+        if expiry is not None and expiry <= datetime.now(UTC):
+            hint = f"The given token expired at {expiry:%Y-%m-%dT%H:%M:%SZ}. Give a current one"
+        without = "and one is minted" if self._changes_state else "to read with the admin token"
+        return f"{hint}; or leave token out{',' if self._changes_state else ''} {without}."
+
     def _refuse_to_mint_for_reading(self, refusal: IdentityBrokerError) -> None:
+        only = "The broker lets only a sync token read"
         ways = "Give token (with scim_url), or token_file"
-        if self._check_mode:
-            if not (
-                self._options.check_mode_mint
-                and (self._options.may_mint if self._changes_state else self._options.mint_token)
-            ):
-                raise _with_way_out(
-                    refusal,
-                    f"The broker lets only a sync token read, and check mode mints none, since that revokes the one "
-                    f"before. {ways}, or say check_mode_mint: true.",
-                )
-        elif not self._changes_state and not self._options.mint_token:
+        if not self._changes_state:
             raise _with_way_out(
                 refusal,
-                f"The broker lets only a sync token read, and reading mints none unasked, since that revokes the one "
-                f"before. {ways}, or say mint_token: true.",
+                f"{only}, and this module never mints one, since that revokes the previous one. {ways}; "
+                "homelab.identity_broker.sync_token mints a token and keeps it in a token_file.",
             )
-        elif not self._options.may_mint:
-            raise _with_way_out(refusal, f"{ways}, or say mint_token: true (it revokes the token before).")
+        if self._check_mode and not (self._options.check_mode_mint and self._may_mint):
+            raise _with_way_out(
+                refusal,
+                f"{only}, and check mode mints none, since that revokes the previous one. {ways}, or set "
+                "check_mode_mint: true.",
+            )
+        if not self._may_mint:
+            raise _with_way_out(refusal, f"{ways}, or set mint_token: true (it revokes the previous token).")
 
     def _kept_token(self) -> SyncToken | None:
         if not self._options.token_file:
@@ -265,7 +279,7 @@ class ScimAccess:
 
     def _mint(self) -> SyncToken:
         options = self._options
-        if not options.may_mint:
+        if not self._may_mint:
             raise InputError(
                 "mint_token",
                 "is false, and no other token may write",
@@ -280,10 +294,7 @@ class ScimAccess:
         url = options.scim_url or (trusted_scim_url(minted.scim_url, home.hostname) if minted.scim_url else None)
         # Where the broker does not say, so that the file tells whose it is.
         kept = SyncToken(minted.token, url or home.scim_url)
-        self.warnings.append(
-            f"A new sync token was minted for the provider {provider.name or provider.id}, and the one before is "
-            "revoked by it. Whatever else pushes users with the old one must get a new one."
-        )
+        self.warnings.append(_minting_warning(home.hostname, provider, self._module))
         if options.token_file:
             write_token_file(options.token_file, kept)
         return kept
@@ -345,17 +356,17 @@ def plans_differ(client: ScimClient, what: str) -> PlanRefusedError:
     )
 
 
-_GIVEN_REFUSED = (
-    "The given token was refused: it has expired, or was revoked by a later minting. Give the current one; or leave "
-    "token out, and one is minted."
-)
+_REVOKED = "The given token was refused: it has expired, or was revoked by a later minting. Give the current one"
 
 
-def _expired_or(token: str, otherwise: str) -> str:
-    expiry = token_expiry(token)
-    if expiry is not None and expiry <= datetime.now(UTC):
-        return f"The given token expired at {expiry:%Y-%m-%dT%H:%M:%SZ}. Give a current one; or leave it out, and one is minted."
-    return otherwise
+def _minting_warning(hostname: str, provider: Provider, module: str) -> str:
+    """Return the warning of one minting. Ansible shows equal warnings once, so no two may be equal."""
+    named = f"{provider.name} ({provider.id})" if provider.name else provider.id
+    return (
+        f"{module} minted a new sync token on {hostname} for the provider {named} at "
+        f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}. The previous token is revoked: give the new one to everything else that "
+        "pushes users with it."
+    )
 
 
 def _with_way_out(error: IdentityBrokerError, way_out: str) -> IdentityBrokerError:

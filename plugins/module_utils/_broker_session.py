@@ -73,16 +73,23 @@ def prefixed_vcenter_spec() -> Spec:
     return spec
 
 
-def scim_spec() -> Spec:
-    """The options of the C(scim) fragment."""
+def scim_info_spec() -> Spec:
+    """Return the options of the `scim_info` fragment."""
     return {
         "token": {"type": "str", "no_log": True},
         "scim_url": {"type": "str"},
         "token_file": {"type": "path", "no_log": False},
         "auth_scheme": {"type": "str", "default": "auto", "choices": ["auto", "hzn", "bearer"]},
+        "provider_id": {"type": "str"},
+    }
+
+
+def scim_spec() -> Spec:
+    """Return the options of the `scim_info` and `scim` fragments, for modules that write."""
+    return {
+        **scim_info_spec(),
         "mint_token": {"type": "bool", "no_log": False},
         "check_mode_mint": {"type": "bool", "default": False},
-        "provider_id": {"type": "str"},
     }
 
 
@@ -214,14 +221,20 @@ class BrokerSession(Session):
     def scim_access(self, *, changes_state: bool) -> ScimAccess:
         """SCIM by the token law."""
         names = AccessOptions.__dataclass_fields__
-        options = AccessOptions(**{name: self._module.params[name] for name in names})
+        given = self._module.params
+        options = AccessOptions(**{name: given[name] for name in names if name in given})
         if options.token:
             self.http.hide(options.token)
         if self.is_workspace_one and options.auth_scheme == "auto":
             # Documented as the one scheme there.
             options = replace(options, auth_scheme="bearer")
         self._access = ScimAccess(
-            self.http, self.tokens, options, changes_state=changes_state, check_mode=self._module.check_mode
+            self.http,
+            self.tokens,
+            options,
+            module=self._module._name,  # noqa: SLF001 - AnsibleModule has no other way to tell its name
+            changes_state=changes_state,
+            check_mode=self._module.check_mode,
         )
         return self._access
 

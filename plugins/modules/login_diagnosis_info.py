@@ -21,14 +21,14 @@ author:
 extends_documentation_fragment:
   - homelab.identity_broker.attributes.info_module
   - homelab.identity_broker.vcenter
-  - homelab.identity_broker.scim
+  - homelab.identity_broker.scim_info
 attributes:
   action_group:
-    description: Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.scim) in C(module_defaults).
+    description: Use C(group/homelab.identity_broker.vcenter) or C(group/homelab.identity_broker.scim_info) in C(module_defaults).
     support: full
     membership:
       - homelab.identity_broker.vcenter
-      - homelab.identity_broker.scim
+      - homelab.identity_broker.scim_info
 options:
   users:
     description:
@@ -147,18 +147,13 @@ summary:
   type: list
   elements: str
   sample: ["muffin@lab.example.org is inactive in the broker."]
-minted:
-  description: Whether a sync token was minted to read with, which revokes the one before.
-  returned: always
-  type: bool
-  sample: false
 """
 
 from typing import Any
 
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import (
     BrokerSession,
-    scim_spec,
+    scim_info_spec,
     vcenter_spec,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._diagnosis import diagnose, told
@@ -172,7 +167,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._texts imp
 def main() -> None:
     module = make_module(
         vcenter_spec(),
-        scim_spec(),
+        scim_info_spec(),
         {
             "users": {"type": "list", "elements": "raw", "default": []},
             "domain": {"type": "str"},
@@ -196,7 +191,6 @@ def main() -> None:
             "changed": False,
             "findings": [finding.result() for finding in findings],
             "summary": told(findings),
-            "minted": session.minted,
         }
 
     run(BrokerSession, module, read)

@@ -11,13 +11,14 @@ short_description: List the groups of vCenter's Identity Broker with their membe
 version_added: 0.9.0
 description:
   - Lists the groups of vCenter's Identity Broker, all or the one of a name, with their members by name.
-  - Without a token of one's own, they are read with the tenant's admin token. Nothing is minted unless O(mint_token=true).
+  - Without a token of your own, they are read with the tenant's admin token. This module never mints a sync token. Where the
+    broker does not let the admin token read, give O(token) or O(token_file).
 author:
   - homelab.identity_broker maintainers (@homelab-identity-broker)
 extends_documentation_fragment:
   - homelab.identity_broker.attributes.info_module
   - homelab.identity_broker.vcenter
-  - homelab.identity_broker.scim
+  - homelab.identity_broker.scim_info
   - homelab.identity_broker.workspace_one
 options:
   display_name:
@@ -91,7 +92,7 @@ from typing import Any
 from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_group import read_groups
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import (
     BrokerSession,
-    scim_spec,
+    scim_info_spec,
     vcenter_spec,
     workspace_one_spec,
 )
@@ -101,7 +102,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._texts imp
 
 
 def main() -> None:
-    module = make_module(vcenter_spec(), scim_spec(), workspace_one_spec(), {"display_name": {"type": "raw"}})
+    module = make_module(vcenter_spec(), scim_info_spec(), workspace_one_spec(), {"display_name": {"type": "raw"}})
 
     def read(session: BrokerSession) -> dict[str, Any]:
         name = text_option("display_name", module.params["display_name"])

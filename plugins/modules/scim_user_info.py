@@ -11,13 +11,14 @@ short_description: List the users of vCenter's Identity Broker
 version_added: 0.1.0
 description:
   - Lists the users of vCenter's Identity Broker, all or those that fit.
-  - Without a token of one's own, they are read with the tenant's admin token. Nothing is minted unless O(mint_token=true).
+  - Without a token of your own, they are read with the tenant's admin token. This module never mints a sync token. Where the
+    broker does not let the admin token read, give O(token) or O(token_file).
 author:
   - homelab.identity_broker maintainers (@homelab-identity-broker)
 extends_documentation_fragment:
   - homelab.identity_broker.attributes.info_module
   - homelab.identity_broker.vcenter.prefixed
-  - homelab.identity_broker.scim
+  - homelab.identity_broker.scim_info
   - homelab.identity_broker.workspace_one
 options:
   username:
@@ -108,7 +109,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._access im
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_session import (
     BrokerSession,
     prefixed_vcenter_spec,
-    scim_spec,
+    scim_info_spec,
     workspace_one_spec,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
@@ -119,7 +120,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._texts imp
 def main() -> None:
     module = make_module(
         prefixed_vcenter_spec(),
-        scim_spec(),
+        scim_info_spec(),
         workspace_one_spec(),
         {"username": {"type": "raw"}, "external_id": {"type": "raw"}, "domain": {"type": "str"}},
     )

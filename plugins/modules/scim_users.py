@@ -20,6 +20,7 @@ author:
 extends_documentation_fragment:
   - homelab.identity_broker.attributes
   - homelab.identity_broker.vcenter
+  - homelab.identity_broker.scim_info
   - homelab.identity_broker.scim
   - homelab.identity_broker.workspace_one
   - homelab.identity_broker.user

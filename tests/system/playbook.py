@@ -336,6 +336,7 @@ class Modules:
         given = {**self.connection(module), **options}
         arguments = {name: value for name, value in given.items() if value is not None}
         arguments |= {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_tmpdir": str(self.folder)}
+        arguments["_ansible_module_name"] = f"{NAMESPACE}.{module}"
         text = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
         script = COLLECTION / f"plugins/modules/{module}.py"
         if environment:

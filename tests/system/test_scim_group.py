@@ -427,15 +427,17 @@ def test_the_token_law_where_the_read_token_is_refused(
     appliance.switches.read_token = refusal
     wanted = {**BAKERS, "members": ["ann"]}
     assert "check_mode_mint: true" in modules.failed("scim_group", check=True, **wanted)
-    assert "mint_token: true" in modules.failed("scim_group_info")
+    assert "never mints one" in modules.failed("scim_group_info")
     assert appliance.mintings() == []
     dry = modules.well("scim_group", check=True, check_mode_mint=True, **wanted)
     assert (len(appliance.mintings()), sent(appliance)) == (1, [])
     real = modules.well("scim_group", **wanted)
     assert (real["minted"], len(appliance.mintings()), sent(appliance)) == (True, 2, ["POST", "PATCH"])
     assert dry["diff"] == real["diff"]
-    assert "the one before is revoked" in " ".join(real["warnings"])
-    assert modules.well("scim_group_info", mint_token=True, **BAKERS)["groups"] == [real["group"]]
+    assert "The previous token is revoked" in " ".join(real["warnings"])
+    assert "never mints one" in modules.failed("scim_group_info", **BAKERS)
+    token = {"token": appliance.current_sync_token, "scim_url": appliance.scim_url}
+    assert modules.well("scim_group_info", **token, **BAKERS)["groups"] == [real["group"]]
     assert held(appliance) == {people["ann"]}
 
 

@@ -165,11 +165,29 @@ def test_one_token_for_several_runs(modules: Modules, appliance: Appliance) -> N
 def test_the_info_module_fails_rather_than_mint(modules: Modules, appliance: Appliance) -> None:
     appliance.switches.read_token = "refused_401"
     message = modules.failed("scim_user_info")
-    for part in ("token_file", "mint_token: true", "localhost"):
+    for part in ("token_file", "never mints one", "localhost"):
         assert part in message
+    for option in ("mint_token", "check_mode_mint"):
+        assert "Unsupported parameters" in modules.failed("scim_user_info", check=True, **{option: True})
     assert appliance.mintings() == []
-    assert modules.well("scim_user_info", mint_token=True)["users"] == []
-    assert len(appliance.mintings()) == 1
+    token = {"token": appliance.mint(), "scim_url": appliance.scim_url}
+    assert modules.well("scim_user_info", **token)["users"] == []
+
+
+def test_each_minting_has_a_warning_of_its_own(modules: Modules, appliance: Appliance) -> None:
+    """Ansible shows equal warnings once."""
+    warnings = [
+        warning
+        for number in range(2)
+        for warning in modules.well(
+            "scim_user", username=f"u{number}", external_id=f"id-{number}", domain=DEFAULT_DOMAIN
+        )["warnings"]
+    ]
+    assert len(set(warnings)) == len(appliance.mintings()) == 2
+    provider = appliance.switches.providers[0]
+    for warning in warnings:
+        for part in ("scim_user", "localhost", provider.name, provider.idp, "The previous token is revoked"):
+            assert part in warning
 
 
 def test_users_of_several_providers(modules: Modules, appliance: Appliance) -> None:

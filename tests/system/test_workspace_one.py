@@ -192,7 +192,7 @@ def test_users_by_client_credentials_and_the_token_law(
     assert checked["changed"] is True
     made = in_cloud_home.well("scim_users", users=[USER])
     assert made["minted"] is True
-    assert any("the one before is revoked" in warning for warning in made["warnings"])
+    assert any("The previous token is revoked" in warning for warning in made["warnings"])
     assert workspace_one.state.token(former) is None
     again = in_cloud_home.well("scim_users", users=[USER])
     assert (again["changed"], again["minted"]) == (False, False)

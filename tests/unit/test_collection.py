@@ -198,7 +198,7 @@ def test_an_event_source_takes_the_documented_options(source: str, code: str) ->
     assert example == f"{FRAGMENT}{source}"
 
 
-@pytest.mark.parametrize("group", ["vcenter", "scim", "pocket_id", "sddc", "workspace_one"])
+@pytest.mark.parametrize("group", ["vcenter", "scim", "scim_info", "pocket_id", "sddc", "workspace_one"])
 def test_an_action_group_holds_the_modules_that_take_all_its_options(group: str) -> None:
     groups = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]
     fitting = [
@@ -206,9 +206,23 @@ def test_an_action_group_holds_the_modules_that_take_all_its_options(group: str)
         for module in MODULES
         if f"{FRAGMENT}{group}" in documentation(module).get("extends_documentation_fragment", [])
     ]
+    if group == "scim_info":
+        # Modules that write take these options too, and are in the group with all of them.
+        fitting = [module for module in fitting if module not in groups["scim"]]
     assert sorted(groups[group]) == fitting
     for module in fitting:
         assert fragment_options(group) <= options_of(module)
+
+
+def test_modules_that_read_take_no_option_that_mints() -> None:
+    groups = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]
+    minting = fragment_options("scim")
+    assert minting == {"mint_token", "check_mode_mint"}
+    for module in MODULES:
+        assert bool(minting & options_of(module)) == (module in groups["scim"]), module
+    assert groups["scim_info"] == [module for module in groups["scim_info"] if module.endswith("_info")]
+    for module in groups["scim"]:
+        assert fragment_options("scim_info") <= options_of(module), "group defaults for scim hold all options"
 
 
 def test_externalid_fact_is_in_no_group() -> None:

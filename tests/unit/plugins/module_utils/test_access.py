@@ -1,0 +1,167 @@
+# Copyright (c) 2026 homelab.identity_broker maintainers
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The token law: which token reads and writes, and when one is minted."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from ansible_collections.homelab.identity_broker.plugins.module_utils._access import AccessOptions, ScimAccess
+from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_answers import Provider, SyncToken
+from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import (
+    ForbiddenError,
+    IdentityBrokerError,
+    UnauthenticatedError,
+)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._http import Answer, HttpClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+HOST = "vcsa.example.org"
+MODULE = "homelab.identity_broker.scim_user"
+
+
+class Request:
+    """A request, as far as an authorization needs one."""
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+
+
+class Broker(HttpClient):
+    """SCIM without a network. The admin token may be refused, and only the last sync token is accepted."""
+
+    def __init__(self, admin: str = "accepted") -> None:
+        super().__init__()
+        self.admin = admin
+        self.current = "sync-0"
+        self.urls: list[str] = []
+
+    def request(self, method: str, url: str, *, attempted: str, authorization: Any, **_more: Any) -> Answer:  # type: ignore[override]
+        request = Request()
+        authorization(request)
+        self.urls.append(url)
+        token = request.headers["Authorization"].partition(" ")[2]
+        if token == "admin" and self.admin == "forbidden":
+            raise ForbiddenError(attempted, HOST, "HTTP 403", status=403)
+        if token != self.current and not (token == "admin" and self.admin == "accepted" and method == "GET"):
+            raise UnauthenticatedError(attempted, HOST, "HTTP 401", status=401)
+        return Answer(200, {"totalResults": 0, "Resources": []})
+
+
+class Home:
+    """What mints sync tokens."""
+
+    hostname = HOST
+    nouns = ("provider", "providers")
+    make_one = "Configure one."
+    is_open = True
+    scim_url = f"https://{HOST}/usergroup/t/CUSTOMER/scim/v2"
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.minted = 0
+        self.answered_url: str | None = None
+
+    def log_in(self) -> None:
+        """There is nothing to log in to."""
+
+    def read_token(self) -> str:
+        return "admin"
+
+    def providers(self) -> list[Provider]:
+        return [Provider("p-1", "Pocket ID", ("lab.example.org",))]
+
+    def mint_sync_token(self, provider_id: str, *, in_check_mode: bool = False) -> SyncToken:
+        assert (provider_id, in_check_mode) in (("p-1", False), ("p-1", True))
+        self.minted += 1
+        self.broker.current = f"sync-{self.minted}"
+        return SyncToken(self.broker.current, self.answered_url)
+
+
+def access(
+    broker: Broker, home: Home | None, *, changes_state: bool = True, check_mode: bool = False, **options: Any
+) -> ScimAccess:
+    return ScimAccess(
+        broker, home, AccessOptions(**options), module=MODULE, changes_state=changes_state, check_mode=check_mode
+    )
+
+
+@given(
+    st.sampled_from(["accepted", "refused", "forbidden"]),
+    st.sampled_from([None, "sync-0", "stale"]),
+    st.sampled_from([None, True, False]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_reading_modules_never_mint(
+    admin: str, token: str | None, mint_token: bool | None, check_mode_mint: bool, check_mode: bool
+) -> None:
+    with Broker(admin) as broker:
+        home = Home(broker)
+        reading = access(
+            broker,
+            home,
+            changes_state=False,
+            check_mode=check_mode,
+            token=token,
+            mint_token=mint_token,
+            check_mode_mint=check_mode_mint,
+        )
+        fits = token == "sync-0" or (token is None and admin == "accepted")
+        if fits:
+            assert reading.read_users() == []
+        else:
+            with pytest.raises(IdentityBrokerError) as caught:
+                reading.read_users()
+            assert "mint_token: true" not in str(caught.value)
+            assert "check_mode_mint: true" not in str(caught.value)
+            assert "is minted" not in str(caught.value)
+        assert (home.minted, reading.minted, reading.warnings) == (0, False, [])
+
+
+def test_a_reading_module_says_how_to_read_where_the_admin_token_may_not() -> None:
+    with Broker("refused") as broker, pytest.raises(IdentityBrokerError) as caught:
+        access(broker, Home(broker), changes_state=False).read_users()
+    for part in ("never mints", "token_file", "token", "scim_url", "homelab.identity_broker.sync_token"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("admin", ["refused", "forbidden"])
+def test_a_state_module_mints_where_the_admin_token_may_not_read(admin: str) -> None:
+    with Broker(admin) as broker:
+        home = Home(broker)
+        writing = access(broker, home)
+        assert writing.read_users() == []
+        assert (home.minted, writing.minted, writing.writing()[1]) == (1, True, False)
+
+
+def test_nothing_is_minted_until_something_is_written() -> None:
+    with Broker() as broker:
+        home = Home(broker)
+        writing = access(broker, home)
+        assert writing.read_users() == []
+        assert home.minted == 0
+        assert writing.writing()[1]
+        assert home.minted == 1
+
+
+def test_each_warning_of_a_minting_is_of_its_own() -> None:
+    """Ansible shows equal warnings once, so five tasks that mint must not say the same."""
+    warnings = []
+    with Broker() as broker:
+        for _ in range(5):
+            writing = access(broker, Home(broker))
+            writing.read_users()
+            client, _other = writing.writing()
+            broker.current = "of somebody else"
+            writing.renewed(client, UnauthenticatedError("write", HOST, "HTTP 401", status=401))
+            assert len(writing.warnings) == 2
+            warnings += writing.warnings
+    assert len(set(warnings)) == 10
+    for warning in warnings:
+        assert re.search(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", warning)
+        for part in (HOST, "Pocket ID (p-1)", MODULE, "previous"):
+            assert part in warning
