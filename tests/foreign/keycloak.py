@@ -70,10 +70,19 @@ class Keycloak:
         }
         self.admin("POST", "/realms", document)
 
-    def keep_unmanaged_attributes(self, realm: str) -> None:
-        """Let users have attributes that the user profile does not declare, such as the ExternalId."""
-        profile = self.admin("GET", f"/realms/{realm}/users/profile").json()
-        self.admin("PUT", f"/realms/{realm}/users/profile", {**profile, "unmanagedAttributePolicy": "ENABLED"})
+    def keep(self, realm: str, *attributes: str) -> None:
+        """Let users of a realm keep SCIM attributes, which Keycloak drops unless the user profile declares them."""
+        path = f"/realms/{realm}/users/profile"
+        profile = self.admin("GET", path).json()
+        profile["attributes"] += [
+            {
+                "name": f"scim{number}",
+                "permissions": {"view": ["admin"], "edit": ["admin"]},
+                "annotations": {"kc.scim.schema.attribute": attribute},
+            }
+            for number, attribute in enumerate(attributes)
+        ]
+        self.admin("PUT", path, profile)
 
     def scim_url(self, realm: str) -> str:
         return f"{self.url}/realms/{realm}/scim/v2"

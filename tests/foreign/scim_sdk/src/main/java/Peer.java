@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
@@ -19,6 +20,7 @@ import de.captaingoldfish.scim.sdk.common.resources.complex.ETagConfig;
 import de.captaingoldfish.scim.sdk.common.resources.complex.FilterConfig;
 import de.captaingoldfish.scim.sdk.common.resources.complex.Meta;
 import de.captaingoldfish.scim.sdk.common.resources.complex.PatchConfig;
+import de.captaingoldfish.scim.sdk.common.resources.multicomplex.AuthenticationScheme;
 import de.captaingoldfish.scim.sdk.common.resources.multicomplex.GroupNode;
 import de.captaingoldfish.scim.sdk.common.response.ScimResponse;
 import de.captaingoldfish.scim.sdk.common.schemas.SchemaAttribute;
@@ -180,20 +182,21 @@ public final class Peer {
             .filterConfig(FilterConfig.builder().supported(true).maxResults(50).build())
             .patchConfig(PatchConfig.builder().supported(true).build())
             .eTagConfig(ETagConfig.builder().supported(true).build())
+            .authenticationSchemes(List.of(
+                AuthenticationScheme.builder().name("Bearer").description("A token").type("oauthbearertoken").build()
+            ))
             .build();
         ResourceEndpoint endpoint = new ResourceEndpoint(provider);
         List<JsonNode> extensions = new ArrayList<>();
         JsonNode userType = JsonHelper.loadJsonDocument(ClassPathReferences.USER_RESOURCE_TYPE_JSON);
+        // The library's own document names the enterprise extension.
+        String used = "[]";
         if (System.getenv("PEER_EXTENSION") != null) {
             JsonNode extension = JsonHelper.readJsonDocument(EXTENSION);
             extensions.add(extension);
-            ((com.fasterxml.jackson.databind.node.ObjectNode) userType).set(
-                "schemaExtensions",
-                JsonHelper.readJsonDocument(
-                    "[{\"schema\": \"" + extension.get("id").textValue() + "\", \"required\": false}]"
-                )
-            );
+            used = "[{\"schema\": \"" + extension.get("id").textValue() + "\", \"required\": false}]";
         }
+        ((ObjectNode) userType).set("schemaExtensions", JsonHelper.readJsonDocument(used));
         endpoint.registerEndpoint(new EndpointDefinition(
             userType, JsonHelper.loadJsonDocument(ClassPathReferences.USER_SCHEMA_JSON), extensions, new UserStore()
         ));
