@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from ._access import Sender, plans_differ
 from ._apply import ROUNDS, Work
 from ._apply_group import GroupOutcome, carry_out_group
-from ._errors import IdentityBrokerError, PlanRefusedError
+from ._errors import IdentityBrokerError
 from ._group_plan import GroupPlan, plan_group
 from ._groups import DesiredGroup, Principals, group_from_scim
 from ._scim import ScimClient
@@ -25,18 +25,10 @@ def plan_groups(
         return []
     principals = Principals(users, client.groups())
     planned = []
-    problems: list[str] = []
     for each in wanted:
         key = principals.group_id(each.display_name)
         standing = None if key is None else group_from_scim(client.group(key, each.display_name), principals)
-        if standing and standing.ids("user") and not each.members:
-            problems.append(
-                f"mirror_groups: nobody is said to be in {each.display_name}, and {len(standing.ids('user'))} users would leave "
-                "it. Is the list read? Empty the group with scim_group if that is meant."
-            )
         planned.append((plan_group(principals, standing, each), principals))
-    if problems:
-        raise PlanRefusedError(problems)
     return planned
 
 
@@ -44,12 +36,13 @@ def mirror_groups(
     work: Work,
     planned: Sequence[tuple[GroupPlan, Principals]],
     wanted: Callable[[Sequence[User]], Sequence[DesiredGroup]],
+    refusals: Callable[[Sequence[tuple[GroupPlan, Principals]]], Sequence[str]],
     *,
     interrupted: bool,
 ) -> tuple[list[GroupOutcome], bool]:
     """Carry out what is still to be done, now that the users stand; and whether somebody broke the run off.
 
-    C(wanted) tells the groups, given the users who are there.
+    `wanted` returns the groups, given the users who are there, and `refusals` why a plan may not be carried out.
     """
     outcomes: list[GroupOutcome] = []
     reason = "was not tried: the run was interrupted"
@@ -57,7 +50,7 @@ def mirror_groups(
         return [untouched_group(*each) for each in planned], interrupted
     try:
         if not interrupted:
-            _carry_out(work, planned, wanted, outcomes)
+            _carry_out(work, planned, wanted, refusals, outcomes)
     except IdentityBrokerError as error:
         reason = f"was not written: {error}"
     except KeyboardInterrupt:
@@ -75,6 +68,7 @@ def _carry_out(
     work: Work,
     planned: Sequence[tuple[GroupPlan, Principals]],
     wanted: Callable[[Sequence[User]], Sequence[DesiredGroup]],
+    refusals: Callable[[Sequence[tuple[GroupPlan, Principals]]], Sequence[str]],
     outcomes: list[GroupOutcome],
 ) -> None:
     client, changed_token = work.access.writing()
@@ -83,6 +77,9 @@ def _carry_out(
     again = sender.send(plan_groups, users, wanted(users))
     if changed_token and [plan.signature for plan, _who in again] != [plan.signature for plan, _who in planned]:
         raise plans_differ(client, "users or groups")
+    refused = refusals(again)
+    if refused:
+        raise IdentityBrokerError("\n".join(refused))
     for now, first in zip(again, planned, strict=True):
         try:
             outcome = _settled(work, sender, users, now)

@@ -36,6 +36,8 @@ class Operation:
     after: User | None = None
     join: tuple[GroupReference, ...] = ()
     purged: bool = False
+    unverified: tuple[str, ...] = ()
+    """What the broker does not show of the entry, so that it could not be compared."""
 
     @property
     def changes(self) -> bool:
@@ -83,6 +85,11 @@ class Directory:
     def holders(self, external_id: str) -> list[User]:
         """Who has the ExternalId or one that differs from it only in case."""
         return self._holders.get(external_id.casefold(), [])
+
+    @property
+    def shows_external_ids(self) -> bool:
+        """Whether any entry shows an ExternalId."""
+        return bool(self._holders)
 
     def gone(self, wanted: DesiredUser) -> tuple[Recreation, User] | None:
         """The entry of this identity that was deleted to be created anew, as it stood."""
@@ -173,7 +180,7 @@ def _operation(directory: Directory, wanted: DesiredUser, gone: User | None) -> 
         return _absence(wanted, named[0] if named else None)
     if foreign:
         return _recreation(replace(wanted, recreate=True), foreign)
-    return _presence(wanted, named[0]) if named else _presence_by_external_id(wanted, holders, gone)
+    return _presence(directory, wanted, named[0]) if named else _presence_by_external_id(wanted, holders, gone)
 
 
 def _presence_by_external_id(
@@ -188,13 +195,21 @@ def _presence_by_external_id(
     return (creation(wanted) if wanted.external_id else Operation("wait", wanted)), None
 
 
-def _presence(wanted: DesiredUser, entry: User) -> tuple[Operation, str | None]:
+def _presence(directory: Directory, wanted: DesiredUser, entry: User) -> tuple[Operation, str | None]:
     """Decide about a user whose entry was found by name."""
+    unverified: tuple[str, ...] = ()
     if wanted.external_id is not None and wanted.external_id != entry.external_id:
-        return _recreation(wanted, entry)
-    if differences(entry, wanted):
-        return Operation("update", wanted, entry, predicted(wanted, entry)), None
-    return Operation("none", wanted, entry, entry), None
+        if directory.shows_external_ids:
+            return _recreation(wanted, entry)
+        if wanted.recreate:
+            return Operation("none", wanted, entry, entry), (
+                f"{wanted.label}: was not recreated, since the broker shows no ExternalId of any user, so the one of this entry "
+                "may be right. Leave out recreate; or, if this user cannot log in, delete the entry with state: absent and "
+                "create it again."
+            )
+        unverified = ("external_id",)
+    kind = "update" if differences(entry, wanted) else "none"
+    return Operation(kind, wanted, entry, predicted(wanted, entry), unverified=unverified), None
 
 
 def _held_by_another(wanted: DesiredUser, named: Sequence[User], holders: Sequence[User]) -> str | None:

@@ -14,8 +14,9 @@ from typing import Any
 
 from ._candidates import AttemptList, Binding, bind, contradiction
 from ._directory import CHANGING, Directory, Operation, Situation, creation
-from ._errors import PlanRefusedError
-from ._purge import Purge, not_judged, unwanted
+from ._errors import PlanRefusedError, some_of
+from ._guards import NO_GUARDS, Guards, exceeded
+from ._purge import Purge, not_judged, not_purged, spared, unwanted
 from ._texts import folded, same_name
 from ._users import DesiredUser, User, predicted, qualified
 
@@ -71,6 +72,7 @@ def plan(
     login_attempts_of: Sequence[str] | None = None,
     report_missing: bool = False,
     purge: Purge | None = None,
+    guards: Guards = NO_GUARDS,
     owners: Mapping[str, str] | None = None,
     cross_check: AttemptList | None = None,
 ) -> Plan:
@@ -103,13 +105,21 @@ def plan(
         problems += [_missing(wanted, owners) for wanted in waiting]
     kept = {op.before.id for op in operations if op.before}
     left_alone = tuple(user for user in situation.users if user.domain is None and user.id not in kept)
-    notes: list[str] = []
+    notes = [_NO_EXTERNAL_IDS] if any(op.unverified for op in operations) else []
     if purge is not None and login_attempts_of is None and not problems:
         notes += [not_judged(left_alone, purge)] if left_alone else []
-        surplus, problem = purge.surplus(situation.users, kept)
-        if problem:
-            problems.append(problem)
-        operations += [_purging(user, purge) for user in surplus]
+        surplus = purge.surplus(situation.users, kept)
+        near = spared(surplus, waiting)
+        notes += [not_purged(user, near[user.id]) for user in surplus if user.id in near]
+        purged = [_purging(user, purge) for user in surplus if user.id not in near]
+        if purged and not any(_stays(op) for op in operations):
+            problems.append(
+                f"purge would remove {len(purged)} users of {purge.domain}, and nobody of the list would be in the broker "
+                f"afterwards: {some_of([op.wanted.label for op in operations])}. Check the names in the list."
+            )
+        operations += purged
+    if not problems:
+        problems = exceeded(operations, situation.users, guards, purge.domain if purge else None)
     if problems:
         raise PlanRefusedError(problems)
     return Plan(tuple(operations), waiting, binding, left_alone, tuple(notes))
@@ -150,6 +160,11 @@ def _purging(user: User, purge: Purge) -> Operation:
     if wanted.state == "absent":
         return Operation("delete", wanted, user, purged=True)
     return Operation("update", wanted, user, predicted(wanted, user), purged=True)
+
+
+def _stays(operation: Operation) -> bool:
+    """Return whether a user of the list is in the broker afterwards."""
+    return operation.wanted.state == "present" and operation.after is not None
 
 
 def refuse_duplicates(desired: Sequence[DesiredUser]) -> None:
@@ -240,6 +255,12 @@ def _missing(wanted: DesiredUser, owners: Mapping[str, str] | None) -> str:
         "Pocket ID an administrator finds it in the address of the user's page) and give external_id, or pass "
         "login_attempts from externalid_fact."
     )
+
+
+_NO_EXTERNAL_IDS = (
+    "The broker shows no ExternalId of any user, so the ones that the task gives could not be compared with those of existing "
+    "entries."
+)
 
 
 def _answers_to(user: User, name: str) -> bool:

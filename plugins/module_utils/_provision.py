@@ -22,7 +22,10 @@ from ._apply_user_permissions import (
 )
 from ._candidates import AttemptList
 from ._directory import Situation
-from ._groups import Group
+from ._errors import PlanRefusedError
+from ._group_plan import GroupPlan
+from ._groups import Group, Principals
+from ._guards import NO_GUARDS, Guards, too_many_removals
 from ._mirror import Mirror, expected_users
 from ._permissions import Principal
 from ._plan import Plan, plan, refuse_duplicates
@@ -53,6 +56,7 @@ class Wanted:
     mirror: Mirror = field(default_factory=Mirror)
     permissions: PermissionOptions = field(default_factory=PermissionOptions)
     domain: str | None = None
+    guards: Guards = NO_GUARDS
     login: str = ""
     """The account that the task logs in to vCenter with."""
 
@@ -145,6 +149,7 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
             login_attempts_of=wanted.login_attempts_of,
             report_missing=wanted.report_missing,
             purge=purge,
+            guards=wanted.guards,
             owners=wanted.owners,
             cross_check=wanted.cross_check,
         )
@@ -152,6 +157,13 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
     first = planned(work.situation(users))
     expected = expected_users(first, users)
     groups = plan_groups(work.access.client, expected, wanted.mirror.groups(with_mirrored, expected))
+    deleted = {op.before.id for op in first.operations if op.before and (op.purged or op.kind == "delete")}
+
+    def refusals(planned_groups: Sequence[tuple[GroupPlan, Principals]]) -> list[str]:
+        return too_many_removals(planned_groups, wanted.guards, deleted)
+
+    if refused := refusals(groups):
+        raise PlanRefusedError(refused)
     permissions = plan_user_permissions(
         work.vcenter,
         wanted.permissions,
@@ -169,7 +181,7 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
     before = work.journal.take_report(host)
     notes += [before] if before else []
     mirrored, interrupted = mirror_groups(
-        work, groups, lambda there: wanted.mirror.groups(with_mirrored, there), interrupted=done.interrupted
+        work, groups, lambda there: wanted.mirror.groups(with_mirrored, there), refusals, interrupted=done.interrupted
     )
     interrupted |= carry_out_user_permissions(
         permissions,

@@ -1,49 +1,35 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who is removed because nobody named them, and when that is refused. PRIVATE to this collection."""
+"""Choose the users who are removed because the list does not name them. PRIVATE to this collection."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ._errors import InputError, some_of
-from ._texts import same_name
+from ._spelling import edits
+from ._texts import folded, same_name
 from ._users import DesiredUser, User
 
 PURGE_ACTIONS = ("delete", "deactivate")
-_LIMIT = re.compile(r"(\d{1,9})(%?)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """Users of C(domain) who are not wanted go, if they are no more than C(limit), or C(percent) of the domain's."""
+    """Delete or deactivate the users of a domain whom the list does not name."""
 
     domain: str
-    limit: int
-    percent: bool = False
     action: str = "delete"
 
-    def allows(self, standing: int) -> int:
-        """How many of so many may go; a part of a user does not count."""
-        return standing * self.limit // 100 if self.percent else self.limit
-
-    def surplus(self, actual: Iterable[User], kept: Collection[str]) -> tuple[list[User], str | None]:
-        """The users who would go, C(kept) being ids, and why that is refused, if it is."""
+    def surplus(self, actual: Iterable[User], kept: Collection[str]) -> list[User]:
+        """Return the users of the domain who are not kept; `kept` holds ids."""
         standing = [user for user in actual if user.domain is not None and same_name(user.domain, self.domain)]
         surplus = [user for user in standing if user.id not in kept]
         if self.action == "deactivate":
-            surplus = [user for user in surplus if user.active is not False]
-        allowed = self.allows(len(standing))
-        if len(surplus) <= allowed:
-            return surplus, None
-        asked = f"{self.limit}%, which is {allowed}" if self.percent else str(allowed)
-        return surplus, (
-            f"purge would {self.action} {len(surplus)} of the {len(standing)} users of {self.domain}, and max_deletes "
-            f"allows {asked}: {some_of([user.label for user in surplus])}. Name in users whoever is to stay, or raise max_deletes."
-        )
+            return [user for user in surplus if user.active is not False]
+        return surplus
 
 
 def purge_option(
@@ -64,14 +50,32 @@ def purge_option(
         )
     if max_deletes is None:
         raise InputError("max_deletes", "is not given, and purge needs it", "Say how many may go: 5, or 10%.")
-    limit = _LIMIT.fullmatch(max_deletes.strip())
-    if limit is None or (limit[2] and int(limit[1]) > 100):
-        raise InputError(
-            "max_deletes", f"{max_deletes!r} is no limit", "Give a number such as 5, or a part such as 10%."
-        )
     if not any(wanted.state == "present" for wanted in desired):
         raise InputError("users", "names nobody who is to stay, and purge would remove everybody", "Is the list read?")
-    return Purge(domain, int(limit[1]), bool(limit[2]), action)
+    return Purge(domain, action)
+
+
+def spared(surplus: Iterable[User], waiting: Sequence[DesiredUser]) -> dict[str, DesiredUser]:
+    """Return the waiting user whose name may be a misspelling of an entry's, by the id of the entry."""
+    found = {}
+    for user in surplus:
+        name = folded(user.bare_name)
+        near = next((each for each in waiting if _one_edit_apart(name, folded(each.username))), None)
+        if near:
+            found[user.id] = near
+    return found
+
+
+def not_purged(user: User, wanted: DesiredUser) -> str:
+    """Warn that an entry was kept because a waiting user may be misspelt."""
+    return (
+        f"purge left {user.label} alone: the name differs by one character from {wanted.label}, who is not in the broker. "
+        "Correct the name if it is misspelt; otherwise delete the entry with state: absent."
+    )
+
+
+def _one_edit_apart(left: str, right: str) -> bool:
+    return abs(len(left) - len(right)) <= 1 and edits(left, right) == 1
 
 
 def not_judged(users: Sequence[User], purge: Purge) -> str:

@@ -72,7 +72,7 @@ def verdict(operation: Operation, listing: Listing) -> Verdict:
             f"{label} was written, but the broker keeps something else than it was asked to ({said}). Look at the entry "
             f"before this person logs in.{_domain_hint(operation.wanted, found) if 'domain' in different else ''}"
         )
-    return Verdict(found, tuple(dict.fromkeys(unverified)), error)
+    return Verdict(found, tuple(dict.fromkeys([*operation.unverified, *unverified])), error)
 
 
 def _domain_hint(wanted: DesiredUser, found: User) -> str:

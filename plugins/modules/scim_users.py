@@ -262,18 +262,37 @@ options:
         whose domain the broker does not show is one of O(domain) only if its user name ends in C(@) and that domain; a warning
         names the others.
       - Needs O(domain) and O(max_deletes). Refused before the first deletion when O(users) names nobody who is to stay, when
-        the list of the broker's users does not add up, and when two readings of it differ.
+        nobody of the list would be in the broker afterwards, when the list of the broker's users does not add up, and when two
+        readings of it differ.
+      - An entry whose name differs by one character from the name of a user who waits for an ExternalId is not purged, since one
+        of the two may be misspelt. A warning shows both names.
       - Nobody is purged by a task with O(login_attempts_of).
     type: bool
     default: false
     version_added: 0.9.0
   max_deletes:
     description:
-      - How many users O(purge) may remove at most, as a number such as V(5), or as a part of the domain's users such as V(10%).
-        When it would remove more, nothing is changed at all.
-      - There is no default. Users whom O(users) itself wants absent do not count.
+      - How many users may be purged or deactivated at most, as a number such as V(5), or as a percentage of the domain's users
+        such as V(10%). If there are more, nothing is changed at all.
+      - There is no default, and O(purge) needs it. Users with O(users[].state=absent) do not count. Users with
+        O(users[].active=false) count if the option is given; without it, they need no limit.
     type: str
     version_added: 0.9.0
+  max_recreates:
+    description:
+      - How many users may be deleted and created again at most, by O(recreate) or O(users[].move_from_domain), as a number or as
+        a percentage of the domain's users. If there are more, nothing is changed at all.
+      - Without it, one is allowed. Recreations that an interrupted run left unfinished do not count.
+    type: str
+    version_added: 0.9.1
+  max_removals:
+    description:
+      - How many members may be removed from all O(mirror_groups) together, as a number or as a percentage of their members. If
+        there are more, nothing is changed at all.
+      - Without it, no group loses its last member, and with O(provider_users) at most five members are removed in one run. Users
+        who are deleted in the same run do not count.
+    type: str
+    version_added: 0.9.1
   purge_action:
     description: Whether O(purge) deletes users, or deactivates them, which keeps their entries and locks them out.
     type: str
@@ -546,6 +565,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._desired i
     in_domains,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._directory import CHANGING
+from ansible_collections.homelab.identity_broker.plugins.module_utils._guards import Guards, limit_option
 from ansible_collections.homelab.identity_broker.plugins.module_utils._mirror import mirror_option
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._provider_users import (
@@ -619,6 +639,8 @@ def main() -> None:
             "missing_external_id": {"type": "str", "default": "error", "choices": ["error", "report"]},
             "purge": {"type": "bool", "default": False},
             "max_deletes": {"type": "str"},
+            "max_recreates": {"type": "str"},
+            "max_removals": {"type": "str"},
             "purge_action": {"type": "str", "default": "delete", "choices": list(PURGE_ACTIONS)},
             "concurrency": {"type": "int", "default": 8},
         },
@@ -642,6 +664,13 @@ def main() -> None:
             items = completed(items, provider, incomplete_allowed=options["incomplete_users"] == "accept")
         if options["create_and_update_only"]:
             items = harmless(items)
+        guards = Guards(
+            **{
+                name: limit_option(f"max_{name}", options[f"max_{name}"])
+                for name in ("deletes", "recreates", "removals")
+            },
+            from_provider=provider is not None,
+        )
         work = session.work()
         as_written = desired_users(items, {name: options[name] for name in (*DEFAULTS, "groups")}, None)
         wanted = Wanted(
@@ -668,6 +697,7 @@ def main() -> None:
                 report=options["report_permissions"],
             ),
             domain=options["domain"],
+            guards=guards,
             login=options["username"] or "",
         )
         return result(provision(work, wanted, check_mode=module.check_mode), session, work)

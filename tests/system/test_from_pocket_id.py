@@ -222,7 +222,7 @@ def test_a_mirror_is_refused_before_anything_is_written(providing: Modules, appl
     add_group(appliance, "other", bagel)
     people = read(providing)
     message = refused(providing, [], provider_users=people, mirror_groups=["other"])
-    assert "nobody is said to be in other" in message
+    assert "nobody in the list is in other" in message
     message = refused(providing, [], provider_users=people, mirror_groups=["ALL_USERS"])
     assert "ALL_USERS" in message
     assert set(external_ids(appliance)) == {"bagel"}

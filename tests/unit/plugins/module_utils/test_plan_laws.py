@@ -29,7 +29,7 @@ from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils
     tidy_directories,
     wanted_lists,
 )
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 
@@ -59,6 +59,8 @@ def ids_of(users: Sequence[User]) -> Counter[str]:
 @lively_world
 def test_a_second_run_writes_nothing(users: list[User], desired: list[DesiredUser], found: AttemptList | None) -> None:
     first = planned(users, desired, found)
+    # Where no entry shows an ExternalId, those of existing entries cannot be compared until one is created that does.
+    assume(not any(op.unverified for op in first.operations))
     after = apply(first, users)
     second = plan(after, desired, login_attempts=None, report_missing=True)
     assert second.writes == []
@@ -167,7 +169,8 @@ def test_what_is_wanted_is_what_will_be(
             assert entry is None
             continue
         assert entry is not None
-        assert wanted.external_id in (None, entry.external_id)
+        unverified = [op.unverified for op in made.operations if op.wanted.position == wanted.position]
+        assert wanted.external_id in (None, entry.external_id) or unverified == [("external_id",)]
         for name, value in wanted.named_attributes().items():
             assert getattr(entry, name) == (value if name == "active" else value or None)
 

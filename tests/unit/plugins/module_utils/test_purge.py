@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError, PlanRefusedError
+from ansible_collections.homelab.identity_broker.plugins.module_utils._guards import Guards, Limit, limit_option
 from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import Plan
 from ansible_collections.homelab.identity_broker.plugins.module_utils._purge import (
     PURGE_ACTIONS,
@@ -32,15 +33,15 @@ from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-purges = picks([LAB, LAB, LAB.upper(), OTHER], [0, 1, 2, 3, 50, 100], [False, True], PURGE_ACTIONS).map(
-    lambda fields: Purge(*fields)
-)
-every_purge = given(directories, wanted_lists | modest_lists, purges)
+purges = picks([LAB, LAB, LAB.upper(), OTHER], PURGE_ACTIONS).map(lambda fields: Purge(*fields))
+limits = picks([0, 1, 2, 3, 50, 100], [False, True]).map(lambda fields: Limit(*fields))
+every_purge = given(directories, wanted_lists | modest_lists, purges, limits)
 
 
-def purged(users: Sequence[User], desired: Sequence[DesiredUser], purge: Purge) -> Plan:
+def purged(users: Sequence[User], desired: Sequence[DesiredUser], purge: Purge, limit: Limit) -> Plan:
     try:
-        return plan(users, desired, purge=purge, report_missing=True)
+        guards = Guards(deletes=limit, recreates=limit)
+        return plan(users, desired, purge=purge, guards=guards, report_missing=True)
     except PlanRefusedError:
         assume(False)
         raise
@@ -48,9 +49,9 @@ def purged(users: Sequence[User], desired: Sequence[DesiredUser], purge: Purge) 
 
 @every_purge
 def test_nobody_goes_who_is_named_or_of_another_domain(
-    users: list[User], desired: list[DesiredUser], purge: Purge
+    users: list[User], desired: list[DesiredUser], purge: Purge, limit: Limit
 ) -> None:
-    made = purged(users, desired, purge)
+    made = purged(users, desired, purge, limit)
     named = [op.before.id for op in made.operations if op.before and not op.purged]
     for operation in made.operations:
         if operation.purged:
@@ -64,16 +65,24 @@ def test_nobody_goes_who_is_named_or_of_another_domain(
 
 
 @every_purge
-def test_no_more_go_than_allowed(users: list[User], desired: list[DesiredUser], purge: Purge) -> None:
-    made = purged(users, desired, purge)
+def test_no_more_go_than_allowed(users: list[User], desired: list[DesiredUser], purge: Purge, limit: Limit) -> None:
+    made = purged(users, desired, purge, limit)
     standing = [each for each in users if each.domain and each.domain.lower() == purge.domain.lower()]
-    gone = sum(operation.purged for operation in made.operations)
-    assert gone <= (len(standing) * purge.limit / 100 if purge.percent else purge.limit)
+    after = {each.id: each for each in apply(made, users)}
+    purged_ids = {op.before.id for op in made.operations if op.purged and op.before}
+    deactivated = {
+        each.id for each in users if each.active is not False and each.id in after and after[each.id].active is False
+    }
+    recreated = sum(operation.kind == "recreate" for operation in made.operations)
+    allowed = len(standing) * limit.number / 100 if limit.percent else limit.number
+    assert max(len(purged_ids | deactivated), recreated) <= allowed
 
 
 @every_purge
-def test_nobody_is_surplus_afterwards(users: list[User], desired: list[DesiredUser], purge: Purge) -> None:
-    after = apply(purged(users, desired, purge), users)
+def test_nobody_is_surplus_afterwards(
+    users: list[User], desired: list[DesiredUser], purge: Purge, limit: Limit
+) -> None:
+    after = apply(purged(users, desired, purge, limit), users)
     for each in after:
         if each.domain and each.domain.lower() == purge.domain.lower() and not is_meant(each, desired):
             renamed = [w for w in desired if w.rename and w.external_id and w.external_id == each.external_id]
@@ -82,29 +91,36 @@ def test_nobody_is_surplus_afterwards(users: list[User], desired: list[DesiredUs
 
 @every_purge
 def test_whatever_else_is_planned_stays_as_without_purge(
-    users: list[User], desired: list[DesiredUser], purge: Purge
+    users: list[User], desired: list[DesiredUser], purge: Purge, limit: Limit
 ) -> None:
-    made = purged(users, desired, purge)
-    without = plan(users, desired, report_missing=True)
+    made = purged(users, desired, purge, limit)
+    without = plan(users, desired, report_missing=True, guards=Guards(recreates=Limit(100)))
     assert [op for op in made.operations if not op.purged] == list(without.operations)
-    asked = plan(users, desired, purge=purge, report_missing=True, login_attempts_of=["ann", "bob", "cid", "dot"])
+    everybody = ["ann", "bob", "cid", "dot"]
+    guards = Guards(recreates=Limit(100))
+    asked = plan(users, desired, purge=purge, report_missing=True, login_attempts_of=everybody, guards=guards)
     assert not asked.purges
 
 
 def test_the_limit_is_a_boundary() -> None:
     users = [user(f"u{number}", f"E-{number}") for number in range(10)]
     named = [wanted(f"u{number}") for number in range(7)]
-    for allowed in (Purge(LAB, 3), Purge(LAB, 30, percent=True), Purge(LAB, 39, percent=True)):
-        made = plan(users, named, purge=allowed)
+    for allowed in (Limit(3), Limit(30, percent=True), Limit(39, percent=True)):
+        made = plan(users, named, purge=Purge(LAB), guards=Guards(deletes=allowed))
         assert [identity(op.before)[0] for op in made.operations if op.purged and op.before] == ["u7", "u8", "u9"]
-    for refused in (Purge(LAB, 2), Purge(LAB, 0), Purge(LAB, 29, percent=True)):
+    for refused in (Limit(2), Limit(0), Limit(29, percent=True)):
         with pytest.raises(PlanRefusedError, match="purge would delete 3 of the 10 users"):
-            plan(users, named, purge=refused)
+            plan(users, named, purge=Purge(LAB), guards=Guards(deletes=refused))
 
 
 def test_a_problem_elsewhere_is_told_without_the_surplus() -> None:
     with pytest.raises(PlanRefusedError) as caught:
-        plan([user("a", "E-1"), user("b", "E-2")], [wanted("a", "E-9")], purge=Purge(LAB, 0))
+        plan(
+            [user("a", "E-1"), user("b", "E-2")],
+            [wanted("a", "E-9")],
+            purge=Purge(LAB),
+            guards=Guards(deletes=Limit(0)),
+        )
     assert "purge" not in str(caught.value)
 
 
@@ -116,22 +132,24 @@ SOMEBODY = [wanted("a")]
     [("0", 0, False), ("5", 5, False), (" 10% ", 10, True), ("100%", 100, True), ("999999999", 999_999_999, False)],
 )
 def test_a_limit_is_read(text: str, limit: int, percent: bool) -> None:
-    assert purge_option(LAB, text, "delete", SOMEBODY, [LAB]) == Purge(LAB, limit, percent)
+    assert limit_option("max_deletes", text) == Limit(limit, percent)
+    assert purge_option(LAB, text, "delete", SOMEBODY, [LAB]) == Purge(LAB)
 
 
 @pytest.mark.parametrize("text", ["", "-1", "+1", "101%", "5.5", "all", "10 %", "1e3", "0x5", "9" * 5000, "\u0661"])
 def test_a_limit_that_is_none(text: str) -> None:
     with pytest.raises(InputError, match="is no limit"):
-        purge_option(LAB, text, "delete", SOMEBODY, None)
+        limit_option("max_deletes", text)
 
 
 @given(st.text(max_size=20))
 def test_no_text_is_read_as_more_than_it_says(text: str) -> None:
     try:
-        read = purge_option(LAB, text, "delete", SOMEBODY, None)
+        read = limit_option("max_deletes", text)
     except InputError:
         return
-    assert text.strip().rstrip("%") == str(read.limit).zfill(len(text.strip().rstrip("%")))
+    assert read is not None
+    assert text.strip().rstrip("%") == str(read.number).zfill(len(text.strip().rstrip("%")))
     assert read.percent == text.strip().endswith("%")
 
 
