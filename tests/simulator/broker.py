@@ -73,7 +73,7 @@ class Broker:
 
     # Reading
 
-    def list_users(self, expression: str | None, page: Page, scope: str | None) -> Json:
+    def list_users(self, expression: str | None, page: Page, scope: str | None, asked: Sequence[str] = ()) -> Json:
         name = wanted(expression, "userName")
         with self.lock:
             rows = [
@@ -81,15 +81,15 @@ class Broker:
                 for entry in self._entries.values()
                 if (scope is None or entry.provider == scope) and (name is None or entry.name.casefold() == name)
             ]
-            answer = envelope(rows, page, self.switches, self._render)
+            answer = envelope(rows, page, self.switches, lambda entry: self._render(entry, asked))
             if self.switches.list_changes and page.skipped + answer["itemsPerPage"] < len(rows):
                 # The total stays, yet the next page misses one user and has another twice.
                 self._entries[rows[0].id] = self._entries.pop(rows[0].id)
             return answer
 
-    def user(self, key: str, scope: str | None) -> Json:
+    def user(self, key: str, scope: str | None, asked: Sequence[str] = ()) -> Json:
         with self.lock:
-            return self._render(self._entry(key, scope))
+            return self._render(self._entry(key, scope), asked)
 
     # Writing
 
@@ -194,8 +194,11 @@ class Broker:
 
     # Inside
 
-    def _render(self, entry: Entry) -> Json:
+    def _render(self, entry: Entry, asked: Sequence[str] = ()) -> Json:
         user = render_user(entry, self.groups.all(), self.switches.domain_returned, self._base_url())
+        groups = self.switches.groups_returned
+        if groups == "never" or (groups == "request" and "groups" not in asked):
+            user.pop("groups")
         if not self.switches.external_id_returned:
             user.pop("externalId", None)
         if not self.switches.extensions_kept:

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .errors import BrokerError
 from .resources import Group, Json, Page, envelope, now, render_group, wanted
-from .scim_patch import apply_patch
+from .scim_patch import apply_patch, group_patch_as_read
 from .switches import Switches
 
 ALL_USERS = "ALL_USERS"
@@ -47,20 +47,25 @@ class Groups:
         for group in self._groups.values():
             group.members.pop(key, None)
 
-    def list(self, expression: str | None, page: Page, scope: str | None) -> Json:
+    def list(self, expression: str | None, page: Page, scope: str | None, asked: Sequence[str] = ()) -> Json:
         name = wanted(expression, "displayName")
         rows = [
             group
             for group in self._groups.values()
             if self._visible(group, scope) and (name is None or group.name.casefold() == name)
         ]
-        told = self._switches.members_returned == "always"
+        told = self._switches.members_returned == "always" or self._told_on_request(asked)
         return envelope(rows, page, self._switches, lambda group: self._render(group, told=told))
 
-    def get(self, key: str, scope: str | None) -> Json:
-        return self._render(self._group(key, scope))
+    def get(self, key: str, scope: str | None, asked: Sequence[str] = ()) -> Json:
+        told = self._switches.members_returned in ("always", "single") or self._told_on_request(asked)
+        return self._render(self._group(key, scope), told=told)
+
+    def _told_on_request(self, asked: Sequence[str]) -> bool:
+        return self._switches.members_returned == "request" and "members" in asked
 
     def create(self, body: Json, provider: str) -> Json:
+        self._refuse_members(body)
         name, external_id, members = self._checked(body)
         self._refuse_duplicate(name, None)
         group = Group(str(uuid.uuid4()), name, provider, external_id, members)
@@ -69,6 +74,16 @@ class Groups:
         return self._render(group)
 
     def replace(self, key: str, body: Json, scope: str | None) -> Json:
+        self._refuse_members(body)
+        if self._switches.members_by_patch_only:
+            body = {**body, "members": [{"value": member} for member in self._group(key, scope).members]}
+        return self._replace(key, body, scope)
+
+    def _refuse_members(self, body: Json) -> None:
+        if self._switches.members_by_patch_only and body.get("members"):
+            raise BrokerError(400, "invalid.members", "Members are changed with PATCH")
+
+    def _replace(self, key: str, body: Json, scope: str | None) -> Json:
         group = self._group(key, scope)
         if group.builtin:
             raise BrokerError(403, "modification.forbidden", "The group is built in", id=key)
@@ -87,7 +102,9 @@ class Groups:
         group = self._group(key, scope)
         current: Json = {"displayName": group.name, "externalId": group.external_id}
         current["members"] = [{"value": member} for member in group.members]
-        return self.replace(key, apply_patch(current, body), scope)
+        switches = self._switches
+        changed = apply_patch(current, body, remove=switches.patch_remove, filters=switches.patch_filter)
+        return self._replace(key, changed, scope)
 
     def delete(self, key: str, scope: str | None) -> None:
         group = self._group(key, scope)
@@ -97,9 +114,12 @@ class Groups:
             del self._groups[key]
             self.drop_member(key)
 
-    def _render(self, group: Group, *, told: bool = True) -> Json:
-        told = told and not group.builtin and self._switches.members_returned != "never"
-        return render_group(group, [self._member(key) for key in group.members] if told else None, self._base_url())
+    def _render(self, group: Group, *, told: bool | None = None) -> Json:
+        if told is None:
+            told = self._switches.members_returned in ("always", "single")
+        told = told and not group.builtin and (bool(group.members) or self._switches.empty_members == "shown")
+        shown = list(group.members)[: self._switches.members_cap or None]
+        return render_group(group, [self._member(key) for key in shown] if told else None, self._base_url())
 
     def _member(self, key: str) -> Json:
         nested = self._groups.get(key)

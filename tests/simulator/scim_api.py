@@ -71,14 +71,16 @@ def scim_api(state: State, broker: Broker, switches: Switches) -> Blueprint:
     def list_users(tenant: str) -> Response:
         scope = door.token(tenant).provider
         expression, page = _query()
-        return wire.answer(_selected(broker.list_users(expression, page, scope), request.args))
+        return wire.answer(_selected(broker.list_users(expression, page, scope, _asked()), request.args))
 
     @api.post(users + "/.search")
     def search_users(tenant: str) -> Response:
         scope = door.token(tenant).provider
         body = wire.body()
         page = Page.of(body.get("startIndex"), body.get("count"), body.get("cursor"))
-        return wire.answer(_selected(broker.list_users(body.get("filter"), page, scope), body))
+        return wire.answer(
+            _selected(broker.list_users(body.get("filter"), page, scope, _names(body.get("attributes"))), body)
+        )
 
     @api.post(users)
     def create_user(tenant: str) -> Response:
@@ -87,7 +89,7 @@ def scim_api(state: State, broker: Broker, switches: Switches) -> Blueprint:
 
     @api.get(users + "/<key>")
     def read_user(tenant: str, key: str) -> Response:
-        return wire.answer(_selected(broker.user(key, door.token(tenant).provider), request.args))
+        return wire.answer(_selected(broker.user(key, door.token(tenant).provider, _asked()), request.args))
 
     @api.put(users + "/<key>")
     def replace_user(tenant: str, key: str) -> Response:
@@ -126,26 +128,26 @@ def scim_groups_api(state: State, broker: Broker, switches: Switches) -> Bluepri
         scope = door.token(tenant).provider
         expression, page = _query()
         with broker.lock:
-            return wire.answer(_selected(broker.groups.list(expression, page, scope), request.args))
+            return wire.answer(_selected(broker.groups.list(expression, page, scope, _asked()), request.args))
 
     @api.post(groups)
     def create_group(tenant: str) -> Response:
         provider = door.provider(tenant)
         with broker.lock:
-            return wire.answer(broker.groups.create(wire.body(), provider), switches.create_status)
+            return wire.answer(broker.groups.create(wire.group_body(), provider), switches.create_status)
 
     @api.get(groups + "/<key>")
     def read_group(tenant: str, key: str) -> Response:
         scope = door.token(tenant).provider
         with broker.lock:
-            return wire.answer(_selected(broker.groups.get(key, scope), request.args))
+            return wire.answer(_selected(broker.groups.get(key, scope, _asked()), request.args))
 
     @api.put(groups + "/<key>")
     def replace_group(tenant: str, key: str) -> Response:
         scope = door.token(tenant).provider
         with broker.lock:
             wire.precondition(broker.groups.get(key, scope))
-            return wire.updated(broker.groups.replace(key, wire.body(), scope))
+            return wire.updated(broker.groups.replace(key, wire.group_body(key), scope))
 
     @api.patch(groups + "/<key>")
     def patch_group(tenant: str, key: str) -> Response:
@@ -175,13 +177,28 @@ class _Wire:
     def body(self) -> Json:
         return refuse_undeclared(self._switches, as_we_spell_it(json_body(), self._switches))
 
+    def group_body(self, key: str | None = None) -> Json:
+        """The body of a POST or PUT of a group."""
+        body, allowed = self.body(), self._switches.group_put
+        if allowed == "members_refused_400" and body.get("members"):
+            raise BrokerError(400, "invalidValue", "members cannot be written here")
+        if allowed == "id_required" and key not in (None, body.get("id")):
+            raise BrokerError(400, "invalidValue", "id is required")
+        return body
+
     def precondition(self, standing: Json) -> str | None:
         return check_precondition(self._switches, request.headers.get("If-Match"), standing["meta"]["version"])
 
-    def answer(self, body: Json, status: int = 200) -> Response:
-        answer = json_answer(respelt(body, self._switches), status, SCIM_JSON)
+    def answer(self, body: Json, status: int = 200, asked: Mapping[str, object] | None = None) -> Response:
+        selected = _selected(body, asked or {}, self._left_out())
+        answer = json_answer(respelt(selected, self._switches), status, SCIM_JSON)
         answer.headers.extend(version_of(body, self._switches))
         return answer
+
+    def _left_out(self) -> dict[str, bool]:
+        """The attributes that answers leave out, and whether they come on request."""
+        found = {"groups": self._switches.user_groups_returned, "members": self._switches.members_returned}
+        return {name: returned == "request" for name, returned in found.items() if returned in ("request", "never")}
 
     def updated(self, body: Json) -> Response:
         if self._switches.update_status == 204:
@@ -194,7 +211,7 @@ def _query() -> tuple[str | None, Page]:
     return request.args.get("filter"), page
 
 
-def _selected(answer: Json, asked: Mapping[str, Any]) -> Json:
+def _selected(answer: Json, asked: Mapping[str, object], left_out: Mapping[str, bool]) -> Json:
     """With only the attributes that were asked for, or without those that were not wanted (whole ones only)."""
     only, without = _names(asked.get("attributes")), _names(asked.get("excludedAttributes"))
 
@@ -202,7 +219,8 @@ def _selected(answer: Json, asked: Mapping[str, Any]) -> Json:
         return {
             name: value
             for name, value in resource.items()
-            if name in ("schemas", "id") or ((not only or name in only) and name not in without)
+            if name in ("schemas", "id")
+            or ((not only or name in only) and name not in without and (name not in left_out or (left_out[name] and name in only)))
         }
 
     if "totalResults" not in answer:
@@ -211,6 +229,10 @@ def _selected(answer: Json, asked: Mapping[str, Any]) -> Json:
         name: [selected(row) for row in value] if name.lower() == "resources" else value
         for name, value in answer.items()
     }
+
+
+def _asked() -> list[str]:
+    return _names(request.args.get("attributes"))
 
 
 def _names(value: object) -> list[str]:

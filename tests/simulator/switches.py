@@ -205,7 +205,21 @@ class Switches(BaseSwitches):
     sync_token_schemes: Literal["same", "both", "hzn", "bearer"] = "same"
     patch_refused: bool = False
     patch_refusal: Literal[400, 403, 404, 405, 501] = 405
-    members_returned: Literal["always", "single", "never"] = "always"
+    # What `remove` does to a list without a filter in its path: with the values in the body, with RFC 7644 section
+    # 3.5.2.2 taken literally (every value goes, whatever the body says), or nothing (Keycloak).
+    patch_remove: Literal["by_value", "literal", "ignored"] = "by_value"
+    # Whether a path may have a filter, as in members[value eq "ID"].
+    patch_filter: Literal["understood", "ignored", "refused_400"] = "understood"
+    # "request": only with attributes=members (RFC 7643 section 7, "returned").
+    members_returned: Literal["always", "single", "request", "never"] = "always"
+    # The groups of a user.
+    groups_returned: Literal["always", "request", "never"] = "always"
+    # Whether a group without members is shown with an empty list, or without the attribute.
+    empty_members: Literal["shown", "left_out"] = "shown"
+    # Keycloak refuses POST and PUT of a group with members: only PATCH changes them.
+    members_by_patch_only: bool = False
+    # The most members of a group that an answer shows; 0 means all.
+    members_cap: int = 0
     member_types: bool = False
     domain_returned: Literal["ws1b", "mfa", "none"] = "ws1b"
     # Which extension of a request sets the domain; the other one is ignored.
@@ -235,6 +249,20 @@ class Switches(BaseSwitches):
     pagination: Literal["index", "cursor", "cursor_only"] = "index"
     # Whether lists with cursors have totalResults, which RFC 9865 lets a server leave out.
     cursor_totals: bool = True
+
+    # How a remove with path members and a list of values is read: RFC 7644 section 3.5.2.2 removes every member of a path
+    # without a filter, and Keycloak does nothing.
+    patch_remove_list: Literal["named", "everybody", "ignored"] = "named"
+    # How a remove with path members[value eq "..."] is read.
+    patch_remove_filter: Literal["named", "everybody", "ignored", "refused_400"] = "named"
+    # PATCH of a group is answered as if it was carried out, and changes nothing.
+    patch_ignored: bool = False
+    # POST and PUT of groups: with members they are refused, or PUT without the group's id is.
+    group_put: Literal["accepted", "members_refused_400", "id_required"] = "accepted"
+    # An answer shows no more members than this; 0 is no limit.
+    members_shown: int = 0
+    empty_members: Literal["shown", "omitted"] = "shown"
+    user_groups_returned: Literal["always", "request", "never"] = "always"
 
     # lies
     forget_attribute: list[str] = field(default_factory=list)
