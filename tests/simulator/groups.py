@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from .errors import BrokerError
 from .resources import Group, Json, Page, envelope, now, render_group, wanted
-from .scim_patch import apply_patch, group_patch_as_read
+from .scim_patch import apply_patch
 from .switches import Switches
 
 ALL_USERS = "ALL_USERS"

@@ -134,7 +134,7 @@ def scim_groups_api(state: State, broker: Broker, switches: Switches) -> Bluepri
     def create_group(tenant: str) -> Response:
         provider = door.provider(tenant)
         with broker.lock:
-            return wire.answer(broker.groups.create(wire.group_body(), provider), switches.create_status)
+            return wire.answer(broker.groups.create(wire.body(), provider), switches.create_status)
 
     @api.get(groups + "/<key>")
     def read_group(tenant: str, key: str) -> Response:
@@ -147,7 +147,7 @@ def scim_groups_api(state: State, broker: Broker, switches: Switches) -> Bluepri
         scope = door.token(tenant).provider
         with broker.lock:
             wire.precondition(broker.groups.get(key, scope))
-            return wire.updated(broker.groups.replace(key, wire.group_body(key), scope))
+            return wire.updated(broker.groups.replace(key, wire.body(), scope))
 
     @api.patch(groups + "/<key>")
     def patch_group(tenant: str, key: str) -> Response:
@@ -177,28 +177,13 @@ class _Wire:
     def body(self) -> Json:
         return refuse_undeclared(self._switches, as_we_spell_it(json_body(), self._switches))
 
-    def group_body(self, key: str | None = None) -> Json:
-        """The body of a POST or PUT of a group."""
-        body, allowed = self.body(), self._switches.group_put
-        if allowed == "members_refused_400" and body.get("members"):
-            raise BrokerError(400, "invalidValue", "members cannot be written here")
-        if allowed == "id_required" and key not in (None, body.get("id")):
-            raise BrokerError(400, "invalidValue", "id is required")
-        return body
-
     def precondition(self, standing: Json) -> str | None:
         return check_precondition(self._switches, request.headers.get("If-Match"), standing["meta"]["version"])
 
-    def answer(self, body: Json, status: int = 200, asked: Mapping[str, object] | None = None) -> Response:
-        selected = _selected(body, asked or {}, self._left_out())
-        answer = json_answer(respelt(selected, self._switches), status, SCIM_JSON)
+    def answer(self, body: Json, status: int = 200) -> Response:
+        answer = json_answer(respelt(body, self._switches), status, SCIM_JSON)
         answer.headers.extend(version_of(body, self._switches))
         return answer
-
-    def _left_out(self) -> dict[str, bool]:
-        """The attributes that answers leave out, and whether they come on request."""
-        found = {"groups": self._switches.user_groups_returned, "members": self._switches.members_returned}
-        return {name: returned == "request" for name, returned in found.items() if returned in ("request", "never")}
 
     def updated(self, body: Json) -> Response:
         if self._switches.update_status == 204:
@@ -211,7 +196,7 @@ def _query() -> tuple[str | None, Page]:
     return request.args.get("filter"), page
 
 
-def _selected(answer: Json, asked: Mapping[str, object], left_out: Mapping[str, bool]) -> Json:
+def _selected(answer: Json, asked: Mapping[str, Any]) -> Json:
     """With only the attributes that were asked for, or without those that were not wanted (whole ones only)."""
     only, without = _names(asked.get("attributes")), _names(asked.get("excludedAttributes"))
 
@@ -219,8 +204,7 @@ def _selected(answer: Json, asked: Mapping[str, object], left_out: Mapping[str, 
         return {
             name: value
             for name, value in resource.items()
-            if name in ("schemas", "id")
-            or ((not only or name in only) and name not in without and (name not in left_out or (left_out[name] and name in only)))
+            if name in ("schemas", "id") or ((not only or name in only) and name not in without)
         }
 
     if "totalResults" not in answer:

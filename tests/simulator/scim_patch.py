@@ -5,46 +5,14 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 from typing import Any
 
 from .errors import BrokerError
-from .switches import Switches
 
 Json = dict[str, Any]
 
-_FILTER = re.compile(r'^(?P<list>\w+)\[(?P<key>\w+) eq "(?P<value>(?:[^"\\]|\\.)*)"\](?:\.(?P<sub>\w+))?$')
-
-
-def group_patch_as_read(switches: Switches, body: Json) -> Json:
-    """Return the PATCH of a group as the server of these switches understands it."""
-    operations = body.get("Operations")
-    if not isinstance(operations, list):
-        return body
-    if switches.patch_ignored:
-        return body | {"Operations": [_NOTHING]}
-    return body | {"Operations": [_as_read(switches, operation) for operation in operations]}
-
-
-_NOTHING: Json = {"op": "add", "value": {}}
-
-
-def _as_read(switches: Switches, operation: Any) -> Any:
-    if not isinstance(operation, dict) or str(operation.get("op", "")).lower() != "remove":
-        return operation
-    path = str(operation.get("path"))
-    if path.startswith("members["):
-        reading = switches.patch_remove_filter
-    elif path == "members" and operation.get("value"):
-        reading = switches.patch_remove_list
-    else:
-        return operation
-    if reading == "refused_400":
-        raise BrokerError(400, "invalid.path", "The path is not supported")
-    if reading == "ignored":
-        return _NOTHING
-    return {"op": "remove", "path": "members"} if reading == "everybody" else operation
+_FILTER = re.compile(r'^(?P<list>\w+)\[(?P<key>\w+) eq "(?P<value>[^"]*)"\](?:\.(?P<sub>\w+))?$')
 
 
 def apply_patch(resource: Json, body: Json, *, remove: str = "by_value", filters: str = "understood") -> Json:
@@ -128,8 +96,7 @@ def _apply_filtered(resource: Json, verb: str, match: re.Match[str], value: Any)
     items = resource.get(match["list"])
     if not isinstance(items, list):
         raise BrokerError(400, "invalid.path", "The path names no list")
-    value_in_filter = json.loads(f'"{match["value"]}"')
-    chosen = [item for item in items if str(item.get(match["key"])) == value_in_filter]
+    chosen = [item for item in items if str(item.get(match["key"])) == match["value"]]
     if verb == "remove" and not match["sub"]:
         resource[match["list"]] = [item for item in items if item not in chosen]
         return

@@ -250,20 +250,6 @@ class Switches(BaseSwitches):
     # Whether lists with cursors have totalResults, which RFC 9865 lets a server leave out.
     cursor_totals: bool = True
 
-    # How a remove with path members and a list of values is read: RFC 7644 section 3.5.2.2 removes every member of a path
-    # without a filter, and Keycloak does nothing.
-    patch_remove_list: Literal["named", "everybody", "ignored"] = "named"
-    # How a remove with path members[value eq "..."] is read.
-    patch_remove_filter: Literal["named", "everybody", "ignored", "refused_400"] = "named"
-    # PATCH of a group is answered as if it was carried out, and changes nothing.
-    patch_ignored: bool = False
-    # POST and PUT of groups: with members they are refused, or PUT without the group's id is.
-    group_put: Literal["accepted", "members_refused_400", "id_required"] = "accepted"
-    # An answer shows no more members than this; 0 is no limit.
-    members_shown: int = 0
-    empty_members: Literal["shown", "omitted"] = "shown"
-    user_groups_returned: Literal["always", "request", "never"] = "always"
-
     # lies
     forget_attribute: list[str] = field(default_factory=list)
     change_attribute: dict[str, Any] = field(default_factory=dict)
