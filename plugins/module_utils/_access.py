@@ -28,6 +28,7 @@ from ._errors import (
 )
 from ._http import HttpClient
 from ._scim import ScimClient, trusted_scim_url
+from ._scim_server import ScimServer
 from ._token_file import check_owner, check_token_file, read_token_file, write_token_file
 from ._users import User, returned_domain, users_from_scim
 from ._vcenter import chosen_provider
@@ -126,6 +127,7 @@ class ScimAccess:
         self._check_mode = check_mode
         self._providers: list[Provider] | None = None
         self._client: ScimClient | None = None
+        self._server = ScimServer()
         self._client_writes = False
         self._renewing = threading.Lock()
         self._ended: IdentityBrokerError | None = None
@@ -320,7 +322,7 @@ class ScimAccess:
                 "is malformed: it holds white space or other characters no token has",
                 "Give the access token alone, without HZN or Bearer before it.",
             )
-        self._client = ScimClient(self._http, url, token, self._options.auth_scheme)
+        self._client = ScimClient(self._http, url, token, self._options.auth_scheme, self._server)
         self._client_writes = writes
         return self._client
 

@@ -206,14 +206,16 @@ class _Run:
             return
         task.under_way = True
         try:
-            self._sender.send(self._writer.write, task.operation)
+            sent = self._sender.send(self._writer.write, task.operation)
         except IdentityBrokerError as error:
             outcome.error, outcome.user = str(error), task.operation.before
             outcome.written |= may_have_been_done(error) or self._writer.has_deleted(task.operation)
             task.unsettled = _may_pass(error, task.operation)
             self._count_failure(error)
         else:
-            outcome.written, outcome.error, task.unsettled = True, None, False
+            outcome.written, task.unsettled = outcome.written or sent, not sent
+            # The next listing decides about an entry that was found to be as wanted.
+            outcome.error = None if sent else f"{outcome.operation.wanted.label} has the wanted values in no listing."
             self._failures = 0
         finally:
             task.under_way = False
@@ -242,7 +244,7 @@ class _Run:
         for task in due:
             outcome = task.outcome
             if outcome.written and not task.unsettled and not outcome.error:
-                _judge(outcome, listing)
+                _judge(outcome, listing, self._writer)
             elif outcome.error:
                 outcome.user = listing.entry(task.operation)
         return listing
@@ -263,7 +265,7 @@ class _Run:
                 outcome.operation = outcome.operation if outcome.written else operation
                 left.append(task)
             elif outcome.written:
-                _judge(outcome, listing)
+                _judge(outcome, listing, self._writer)
             else:
                 # Somebody else did it.
                 outcome.operation, outcome.user, outcome.error = operation, operation.after, None
@@ -334,9 +336,10 @@ class _Run:
         self._tell_what_is_kept()
 
 
-def _judge(outcome: Outcome, listing: Listing) -> None:
+def _judge(outcome: Outcome, listing: Listing, writer: UserWriter) -> None:
     found = verdict(outcome.operation, listing)
-    outcome.user, outcome.unverified, outcome.error = found.user, found.unverified, found.error
+    outcome.user, outcome.error = found.user, found.error
+    outcome.unverified = (*found.unverified, *writer.unverified(outcome.operation))
 
 
 def _end_recreations(outcomes: Iterable[Outcome], writer: UserWriter, work: Work) -> None:

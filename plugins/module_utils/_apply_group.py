@@ -150,15 +150,18 @@ def _replace(plan: GroupPlan, key: str, refusal: AnswerError, sender: Sender) ->
     name = plan.wanted.display_name
     if refusal.status not in (*NO_PATCH, *MAYBE_NO_PATCH):
         raise refusal
+
+    def document(standing: dict[str, Any]) -> dict[str, Any]:
+        if member_entries(standing) is None and not plan.tells_all_members:
+            raise IdentityBrokerError(
+                refusal.message,
+                way_out="The broker does not return the group's members, so writing the whole list could lose some. Name all "
+                "of them in members and member_groups, with members_state: exact.",
+            )
+        return plan.document_for_replacement(standing)
+
     # Raises NotFoundError where the 404 was for the group itself.
-    standing = sender.send(ScimClient.group, key, name)
-    if member_entries(standing) is None and not plan.tells_all_members:
-        raise IdentityBrokerError(
-            refusal.message,
-            way_out="The broker does not return the group's members, so writing the whole list could lose some. Name all "
-            "of them in members and member_groups, with members_state: exact.",
-        )
-    sender.send(ScimClient.replace_group, key, plan.document_for_replacement(standing), name)
+    sender.send(ScimClient.update_group, key, name, document)
 
 
 def _id_of(name: str, sender: Sender) -> str | None:

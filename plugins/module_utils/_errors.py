@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-TOO_MANY, SERVER_ERROR = 429, 500
+TOO_MANY, SERVER_ERROR, NOT_IMPLEMENTED = 429, 500, 501
 NAMES_SHOWN = 10
 
 
 class IdentityBrokerError(Exception):
     """What a user is told: the text of the exception is the whole message."""
+
+    while_reading = False
+    """Whether it happened in a read that a write needs, so that nothing was written."""
 
     def __init__(self, message: str, *, way_out: str = "") -> None:
         self.message = message
@@ -96,14 +99,19 @@ class ListingError(IdentityBrokerError):
 
 def may_have_been_done(error: IdentityBrokerError) -> bool:
     """Whether a write may have been carried out although its answer was no success."""
-    if isinstance(error, AnswerError) and not isinstance(error, UnreadableAnswerError):
-        return error.status >= SERVER_ERROR
-    return isinstance(error, TransportError | UnreadableAnswerError)
+    return _says_nothing(error) and not error.while_reading
 
 
 def is_passing(error: IdentityBrokerError) -> bool:
     """Whether the same may go well a little later, since nothing was said against what was asked."""
-    return may_have_been_done(error) or (isinstance(error, AnswerError) and error.status == TOO_MANY)
+    return _says_nothing(error) or (isinstance(error, AnswerError) and error.status == TOO_MANY)
+
+
+def _says_nothing(error: IdentityBrokerError) -> bool:
+    """Whether an error leaves open what the server did."""
+    if isinstance(error, AnswerError) and not isinstance(error, UnreadableAnswerError):
+        return error.status >= SERVER_ERROR and error.status != NOT_IMPLEMENTED
+    return isinstance(error, TransportError | UnreadableAnswerError)
 
 
 def some_of(names: Sequence[str]) -> str:

@@ -59,6 +59,8 @@ class Answer:
 
     status: int
     document: Any
+    etag: str | None = None
+    """The header of this name, exactly as received."""
 
 
 def header_authorization(name: str, value: str) -> Authorization:
@@ -195,6 +197,7 @@ class HttpClient:
         basic: tuple[str, str] | None = None,
         in_check_mode: bool = False,
         text_too: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request; C(attempted) says in a message what it was for.
 
@@ -209,7 +212,7 @@ class HttpClient:
             )
         if not url.startswith("https://"):
             raise TransportError(attempted, host, "credentials go to https only", "Correct the URL.")
-        headers, body = _content(document, form, content_type)
+        described, body = _content(document, form, content_type)
         for attempt in range(1, TRIES + 1):
             self._wait_until_welcome()
             again = attempt < TRIES and not self.hurry.is_set()
@@ -221,7 +224,7 @@ class HttpClient:
                     url,
                     params=query,
                     data=body,
-                    headers=headers,
+                    headers={**described, **(headers or {})},
                     auth=basic or authorization,
                     proxies=self._proxies_for(url, host),
                     timeout=self._timeout,
@@ -291,10 +294,11 @@ class HttpClient:
     def _read(self, response: requests.Response, attempted: str, host: str, text_too: bool) -> Answer:
         status = response.status_code
         if 200 <= status < 300:
+            etag = response.headers.get("ETag")
             if status == 204 or not response.content.strip():
-                return Answer(status, None)
+                return Answer(status, None, etag)
             try:
-                return Answer(status, response.json())
+                return Answer(status, response.json(), etag)
             except (ValueError, RecursionError):
                 kind = response.headers.get("Content-Type", "no content type")
                 if text_too and "html" not in kind:

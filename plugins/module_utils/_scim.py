@@ -6,23 +6,49 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from ._errors import InputError, ListingError, NotFoundError, UnauthenticatedError, UnreadableAnswerError
-from ._http import HttpClient, header_authorization
+from ._errors import (
+    AnswerError,
+    IdentityBrokerError,
+    InputError,
+    NotFoundError,
+    UnauthenticatedError,
+    UnreadableAnswerError,
+)
+from ._http import Answer, HttpClient, header_authorization
+from ._scim_names import canonical
+from ._scim_pages import COUNT, ListReader
+from ._scim_server import ScimServer, ServiceConfig
 
 CONTENT_TYPE = "application/scim+json"
-PAGE = 100
-READINGS = 3
 SCHEMES = {"auto": ("HZN", "Bearer"), "hzn": ("HZN",), "bearer": ("Bearer",)}
 """The authorization schemes to try for a token, in order, by the value of `auth_scheme`."""
 
+PRECONDITION = (412, 428)
+NOT_IMPLEMENTED = 501
+REBUILDS = 4
+"""How often a document is built again because somebody else changed the resource meanwhile."""
 
-_Page = tuple[list[Any], int]
-"""The rows of a page, and the announced total."""
+Build = Callable[[dict[str, Any]], dict[str, Any] | None]
+"""Makes the document to write from the resource as it is now; None where nothing is to be written."""
+
+
+class Resource(NamedTuple):
+    """A resource as it was read, and its version, exactly as received."""
+
+    document: dict[str, Any]
+    version: str | None = None
+
+
+class Rewritten(NamedTuple):
+    """Whether a document was sent, and whether that was without the version that the server shows."""
+
+    sent: bool
+    without_version: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +63,22 @@ class _Kind:
 USERS = _Kind("Users", "user", "userName")
 GROUPS = _Kind("Groups", "group", "displayName")
 
+_VERBS = {"PUT": "update", "PATCH": "update", "DELETE": "delete"}
+
 
 class ScimClient:
-    """The broker's users and groups, seen and written with one token."""
+    """The broker's users and groups, read and written with one token.
 
-    def __init__(self, http: HttpClient, base_url: str, token: str, auth_scheme: str) -> None:
+    `server` is what is known of the broker; the clients of one run share it.
+    """
+
+    def __init__(
+        self, http: HttpClient, base_url: str, token: str, auth_scheme: str, server: ScimServer | None = None
+    ) -> None:
         self._http = http
         self._base = base_url.rstrip("/")
         self._token = token
+        self._server = server or ScimServer()
         # Of this token alone: a broker may take the admin token with one scheme and the sync token with another.
         self._schemes = SCHEMES[auth_scheme]
         # Spelt in one way, since the journal of a host is found by it.
@@ -52,23 +86,25 @@ class ScimClient:
         http.hide(token)
 
     def users(self) -> list[dict[str, Any]]:
-        """All users the token sees. Raises ListingError where the pages do not add up to the announced total."""
+        """Return all users the token sees. Raises ListingError where the pages do not add up."""
         return self._listing(USERS)
 
     def groups(self) -> list[dict[str, Any]]:
-        """All groups the token sees, maybe without their members. Raises ListingError as C(users) does."""
+        """Return all groups the token sees, maybe without their members. Raises ListingError as `users` does."""
         return self._listing(GROUPS)
 
+    def user(self, user_id: str, label: str) -> Resource:
+        """Read one user, with its version. Raises NotFoundError."""
+        return self._read(USERS, user_id, label)
+
     def group(self, group_id: str, label: str) -> dict[str, Any]:
-        """One group, with its members where the broker tells them. Raises NotFoundError."""
-        attempted = f"read the group {label}"
-        document = self._send("GET", _address(GROUPS, group_id), attempted)
-        return _identified(GROUPS, document, attempted, self.host)
+        """Return one group, with its members where the broker shows them. Raises NotFoundError."""
+        return self._read(GROUPS, group_id, label).document
 
     def is_accepted(self) -> bool:
         """Whether the broker accepts the token for reading."""
         try:
-            self._send("GET", "Users", "try the token", query={"startIndex": 1, "count": 1})
+            self._send("GET", "Users", "try the token", query={"count": 1})
         except UnauthenticatedError:
             return False
         return True
@@ -77,9 +113,9 @@ class ScimClient:
         """Create a user. Raises ConflictError where the broker holds its name or ExternalId already."""
         self._create(USERS, document, label)
 
-    def replace_user(self, user_id: str, document: dict[str, Any], label: str) -> None:
-        """Replace a user's attributes."""
-        self._replace(USERS, user_id, document, label)
+    def update_user(self, user_id: str, label: str, build: Build) -> Rewritten:
+        """Replace a user by what `build` makes of a read just before it. Raises NotFoundError, and what `build` raises."""
+        return self._rewrite("PUT", USERS, user_id, label, build)
 
     def delete_user(self, user_id: str, label: str) -> None:
         """Delete a user; one that is gone already is fine."""
@@ -89,110 +125,128 @@ class ScimClient:
         """Create a group. Raises ConflictError where the broker holds its name already, or forbids it."""
         self._create(GROUPS, document, label)
 
-    def patch_group(self, group_id: str, document: dict[str, Any], label: str) -> None:
-        """Change a group's members, as RFC 7644 section 3.5.2 writes it; not every broker allows it."""
-        self._send("PATCH", _address(GROUPS, group_id), f"update the group {label}", document)
+    def patch_group(self, group_id: str, document: dict[str, Any], label: str) -> Rewritten:
+        """Change a group's members with PATCH (RFC 7644 section 3.5.2).
 
-    def replace_group(self, group_id: str, document: dict[str, Any], label: str) -> None:
-        """Replace a group with all its members."""
-        self._replace(GROUPS, group_id, document, label)
+        Raises AnswerError with status 501, without a request, where the server describes itself as having no PATCH.
+        """
+        if self._config().patch is False:
+            raise AnswerError(
+                f"update the group {label}",
+                self.host,
+                "its ServiceProviderConfig says that it has no PATCH",
+                status=NOT_IMPLEMENTED,
+            )
+        return self._write("PATCH", GROUPS, group_id, label, document)
+
+    def update_group(self, group_id: str, label: str, build: Build) -> Rewritten:
+        """Replace a group by what `build` makes of a read just before it. Raises NotFoundError, and what `build` raises."""
+        return self._rewrite("PUT", GROUPS, group_id, label, build)
 
     def delete_group(self, group_id: str, label: str) -> None:
         """Delete a group; one that is gone already is fine."""
         self._delete(GROUPS, group_id, label)
 
-    def _create(self, kind: _Kind, document: dict[str, Any], label: str) -> None:
-        self._send("POST", kind.path, f"create the {kind.noun} {label}", document)
+    def _config(self) -> ServiceConfig:
+        return self._server.config(self._read_config)
 
-    def _replace(self, kind: _Kind, key: str, document: dict[str, Any], label: str) -> None:
-        self._send("PUT", _address(kind, key), f"update the {kind.noun} {label}", document)
+    def _read_config(self) -> Any:
+        """Return the ServiceProviderConfig. It only advises, so whatever prevents reading it is as if it was not there."""
+        with contextlib.suppress(IdentityBrokerError):
+            return self._send("GET", "ServiceProviderConfig", "read what the broker supports").document
+        return None
+
+    def _read(self, kind: _Kind, key: str, label: str, purpose: str = "") -> Resource:
+        attempted = f"read the {kind.noun} {label}{purpose}"
+        answer = self._send("GET", _address(kind, key), attempted)
+        document = _identified(kind, answer.document, attempted, self.host)
+        if answer.etag:
+            self._server.uses_etag = True
+            return Resource(document, answer.etag)
+        meta = document.get("meta")
+        version = meta.get("version") if isinstance(meta, Mapping) else None
+        return Resource(document, version if isinstance(version, str) and version else None)
+
+    def _read_before_writing(self, method: str, kind: _Kind, key: str, label: str) -> Resource:
+        try:
+            return self._read(kind, key, label, f" to {_VERBS[method]} it")
+        except IdentityBrokerError as error:
+            error.while_reading = True
+            raise
+
+    def _create(self, kind: _Kind, document: dict[str, Any], label: str) -> None:
+        self._config()
+        self._send("POST", kind.path, f"create the {kind.noun} {label}", document)
 
     def _delete(self, kind: _Kind, key: str, label: str) -> None:
         with contextlib.suppress(NotFoundError):
-            self._send("DELETE", _address(kind, key), f"delete the {kind.noun} {label}")
+            self._write("DELETE", kind, key, label, None)
+
+    def _write(self, method: str, kind: _Kind, key: str, label: str, document: dict[str, Any] | None) -> Rewritten:
+        """Send what does not depend on the rest of the resource: read it only where a version is demanded."""
+        self._config()
+        if not self._server.uses_etag:
+            try:
+                self._send(method, _address(kind, key), f"{_VERBS[method]} the {kind.noun} {label}", document)
+            except AnswerError as error:
+                if error.status not in PRECONDITION:
+                    raise
+                self._server.uses_etag = True
+            else:
+                return Rewritten(sent=True)
+        return self._rewrite(method, kind, key, label, lambda _standing: document, always=True)
+
+    def _rewrite(
+        self, method: str, kind: _Kind, key: str, label: str, build: Build, *, always: bool = False
+    ) -> Rewritten:
+        """Write by a version that was just read, again if somebody else was quicker.
+
+        A server that refuses the very version it shows (412) gets the document once without it.
+        """
+        self._config()
+        attempted = f"{_VERBS[method]} the {kind.noun} {label}"
+        refused: str | None = None
+        for last in (False,) * REBUILDS + (True,):
+            standing = self._read_before_writing(method, kind, key, label)
+            document = build(standing.document)
+            if document is None and not always:
+                return Rewritten(sent=False)
+            version = standing.version if self._server.uses_etag else None
+            without = version is not None and version == refused
+            try:
+                self._send(method, _address(kind, key), attempted, document, if_match=None if without else version)
+            except AnswerError as error:
+                if error.status not in PRECONDITION or last or without:
+                    raise
+                if standing.version is None:
+                    raise
+                refused = version
+                self._server.uses_etag = True
+            else:
+                return Rewritten(sent=True, without_version=without)
+        raise AssertionError("the last try neither went through nor failed")
 
     def _listing(self, kind: _Kind) -> list[dict[str, Any]]:
-        """Reading is safe to repeat: a list that changed while it was paged may add up the next time."""
-        for attempt in range(1, READINGS):
-            try:
-                return self._one_listing(kind, self._pages)
-            except (ListingError, UnreadableAnswerError):
-                self._http.pause(attempt)
-        return self._one_listing(kind, self._pages_one_by_one)
-
-    def _one_listing(self, kind: _Kind, pages: Callable[[str, str], Iterable[_Page]]) -> list[dict[str, Any]]:
-        attempted = f"list the broker's {kind.noun}s"
-        found: dict[str, dict[str, Any]] = {}
-        totals: set[int] = set()
-        rows = 0
-        for page, total in pages(kind.path, attempted):
-            totals.add(total)
-            rows += len(page)
-            for document in page:
-                found[_identified(kind, document, attempted, self.host)["id"]] = document
-            if rows != len(found):
-                break
-        if totals != {rows} or rows != len(found):
-            announced = " or ".join(str(total) for total in sorted(totals))
-            raise ListingError(
-                f"The list of {kind.noun}s on {self.host} does not add up: {announced} announced, {rows} sent, "
-                f"{len(found)} different. Nothing was changed by it.",
-                way_out=f"Try again; if it stays so, something else changes {kind.noun}s at this moment.",
-            )
-        return list(found.values())
-
-    def _pages(self, resource: str, attempted: str) -> Iterator[_Page]:
-        """The first page tells how many rows the broker gives at a time, and the others are read side by side."""
-        first = self._read_page(resource, attempted, 1)
-        yield first
-        page, total = first
-        if page and len(page) < total:
-            starts = range(1 + len(page), total + 1, len(page))
-            for page, total in self._http.side_by_side(
-                lambda start: self._read_page(resource, attempted, start), starts
-            ):
-                yield page, total
-                # An announced total may be beyond all reason.
-                if not page:
-                    return
-
-    def _pages_one_by_one(self, resource: str, attempted: str) -> Iterator[_Page]:
-        """For a broker whose pages differ in length."""
-        start = 1
-        while True:
-            page, total = self._read_page(resource, attempted, start)
-            yield page, total
-            start += len(page)
-            if not page or start > total:
-                return
-
-    def _read_page(self, resource: str, attempted: str, start: int) -> _Page:
-        document = self._send("GET", resource, attempted, query={"startIndex": start, "count": PAGE})
-        return self._page(document, attempted)
-
-    def _page(self, document: Any, attempted: str) -> _Page:
-        total = document.get("totalResults") if isinstance(document, dict) else None
-        if not isinstance(total, int) or isinstance(total, bool):
-            raise UnreadableAnswerError(
-                attempted,
-                self.host,
-                "the answer is no SCIM list (totalResults is missing)",
-                "Is this SCIM?",
-                status=200,
-            )
-        # RFC 7644 writes Resources, the Omnissa Identity Service's OpenAPI resources.
-        page = document.get("Resources", document.get("resources"))
-        if page is None and total == 0:
-            page = []
-        if not isinstance(page, list):
-            raise UnreadableAnswerError(
-                attempted, self.host, "the answer is no SCIM list (Resources is missing)", "Is this SCIM?", status=200
-            )
-        return page, total
+        reader = ListReader(
+            self._http,
+            self.host,
+            kind.noun,
+            read=lambda query: self._send("GET", kind.path, f"list the broker's {kind.noun}s", query=query).document,
+            identified=lambda row: _identified(kind, row, f"list the broker's {kind.noun}s", self.host),
+            config=self._config,
+            count=min(COUNT, self._server.max_results or COUNT),
+        )
+        return reader.rows()
 
     def _send(
-        self, method: str, path: str, attempted: str, document: Any = None, query: dict[str, str | int] | None = None
-    ) -> Any:
+        self,
+        method: str,
+        path: str,
+        attempted: str,
+        document: Any = None,
+        query: Mapping[str, str | int] | None = None,
+        if_match: str | None = None,
+    ) -> Answer:
         """Send a request with each scheme until one is accepted. A 401 means that nothing was done."""
         refusals: dict[str, UnauthenticatedError] = {}
         for scheme in self._schemes:
@@ -205,13 +259,14 @@ class ScimClient:
                     query=query,
                     document=document,
                     content_type=CONTENT_TYPE,
+                    headers={"If-Match": if_match} if if_match else {},
                 )
             except UnauthenticatedError as error:
                 refusals[scheme] = error
                 continue
             # The one that was accepted is tried first from now on.
             self._schemes = (scheme, *(other for other in self._schemes if other != scheme))
-            return answer.document
+            return replace(answer, document=canonical(answer.document))
         raise _refused_with_each(attempted, refusals)
 
 

@@ -212,12 +212,12 @@ def other_wire_form(wire_form: str) -> str:
 def document_for_replacement(
     standing: Mapping[str, Any], changes: Mapping[str, str | bool], username: str | None
 ) -> dict[str, Any]:
-    """The body of C(PUT /Users/{id}): the standing resource with the changes merged in.
+    """Return the body of `PUT /Users/{id}`: the standing resource with the changes merged in.
 
-    C(externalId) is left out since the broker ignores changes to it (Broadcom KB 416480), C(groups)
-    and C(meta) since they are read-only (RFC 7643 sections 3.1 and 4.1.2).
+    `externalId` is sent unchanged: vCenter's broker ignores it (Broadcom KB 416480), and others clear what a PUT does not
+    carry (RFC 7644 section 3.5.1). `groups` and `meta` are read-only (RFC 7643 sections 3.1 and 4.1.2).
     """
-    document = copy.deepcopy({k: v for k, v in standing.items() if k not in ("externalId", "groups", "meta")})
+    document = copy.deepcopy({k: v for k, v in standing.items() if k not in ("groups", "meta")})
     if username is not None:
         document["userName"] = username
     for attribute, key in (("given_name", "givenName"), ("family_name", "familyName")):

@@ -62,6 +62,8 @@ def verdict(operation: Operation, listing: Listing) -> Verdict:
         return Verdict(None, error=f"{label} was deleted, and is still in the broker." if found else None)
     if found is None or operation.after is None:
         return Verdict(None, error=f"{label} was written without an error, and is not in the broker.")
+    if operation.before and operation.kind != "recreate" and operation.before.external_id and not found.external_id:
+        return Verdict(found, error=_lost_external_id(label, operation.before.external_id))
     different, unverified = unkept(operation.after, found, touched(operation))
     if operation.kind in ("create", "recreate") and returned_domain(listing.documents[found.id]) is None:
         unverified = unverified if "domain" in different else [*unverified, "domain"]
@@ -73,6 +75,14 @@ def verdict(operation: Operation, listing: Listing) -> Verdict:
             f"before this person logs in.{_domain_hint(operation.wanted, found) if 'domain' in different else ''}"
         )
     return Verdict(found, tuple(dict.fromkeys([*operation.unverified, *unverified])), error)
+
+
+def _lost_external_id(label: str, external_id: str) -> str:
+    return (
+        f"{label} was updated, and the broker no longer shows its ExternalId {external_id}, which was sent unchanged. This "
+        f"person cannot log in without it. To set it again, run the task for this user with external_id: {external_id} "
+        "and recreate: true."
+    )
 
 
 def _domain_hint(wanted: DesiredUser, found: User) -> str:

@@ -16,7 +16,8 @@ from ._groups import ALL_USERS
 from ._journal import Journal
 from ._recreation import Recreation, memberships
 from ._scim import ScimClient
-from ._users import differences, document_for_creation, document_for_replacement, other_wire_form
+from ._user_update import updated_document
+from ._users import User, differences, document_for_creation, other_wire_form
 
 BAD_REQUEST = 400
 
@@ -33,6 +34,7 @@ class UserWriter:
         self.groups_untold = False
         """Whether some memberships of those who are created anew are told neither by them nor by the groups."""
         self._deleted: set[str] = set()
+        self._without_version: set[str] = set()
         self._lock = threading.Lock()
         self.begun = {recreation.id: recreation for recreation in recreations}
 
@@ -50,8 +52,8 @@ class UserWriter:
                 ]
                 self.groups_untold = not all(_tells_members(group) for group in self._groups)
 
-    def write(self, client: ScimClient, operation: Operation) -> None:
-        """Send the operation; whatever the broker refuses is raised."""
+    def write(self, client: ScimClient, operation: Operation) -> bool:
+        """Send the operation. Return whether there was anything to send; what the broker refuses is raised."""
         before, label = operation.before, operation.wanted.label
         if operation.kind == "create":
             _create(operation, client)
@@ -68,11 +70,25 @@ class UserWriter:
                 self.standing.pop(before.id, None)
             _create(operation, client)
         else:
-            username = operation.after.username if operation.kind == "rename" and operation.after else None
-            changes = differences(before, operation.wanted)
-            if changes or username:
-                document = document_for_replacement(self.standing[before.id], changes, username)
-                client.replace_user(before.id, document, label)
+            return self._update(client, operation, before)
+        return True
+
+    def _update(self, client: ScimClient, operation: Operation, before: User) -> bool:
+        wanted = operation.wanted
+        username = operation.after.username if operation.kind == "rename" and operation.after else None
+        if not (differences(before, wanted) or username):
+            return True  # Only groups get a member.
+        rewritten = client.update_user(
+            before.id, wanted.label, lambda standing: updated_document(standing, before, wanted, username)
+        )
+        if rewritten.without_version:
+            self._without_version.add(before.id)
+        return rewritten.sent
+
+    def unverified(self, operation: Operation) -> tuple[str, ...]:
+        """Return what could not be made sure of when the operation was sent."""
+        before = operation.before
+        return ("etag",) if before is not None and before.id in self._without_version else ()
 
     def has_deleted(self, operation: Operation) -> bool:
         """Whether this run has taken away the entry that is to be created anew."""

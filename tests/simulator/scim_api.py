@@ -62,9 +62,13 @@ def scim_api(state: State, broker: Broker, switches: Switches) -> Blueprint:
     wire = _Wire(switches)
     users = "/Users"
 
-    @api.get("/ServiceProviderConfig")
+    @api.route("/ServiceProviderConfig", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     def describe(tenant: str) -> Response:
         door.token(tenant)
+        if switches.service_provider_config == "absent":
+            raise BrokerError(404, "operation.not.found", "Not Found")
+        if request.method != "GET":
+            raise BrokerError(405, "request.refused", "Method Not Allowed")
         return wire.answer(service_provider_config(switches))
 
     @api.get(users)

@@ -43,8 +43,6 @@ def refuse_undeclared(switches: Switches, body: Json) -> Json:
 
 def service_provider_config(switches: Switches) -> Json:
     """The server's description of itself (RFC 7643 section 5, RFC 9865 section 4)."""
-    if switches.service_provider_config == "absent":
-        raise BrokerError(404, "operation.not.found", "Not Found")
     cursors = switches.pagination != "index"
     return {
         "schemas": [CONFIG_SCHEMA],

@@ -140,7 +140,7 @@ class Traffic:
             if request.writes:
                 found += [request.target] if request.target in sent[kind] else []
                 sent[kind].add(request.target)
-            elif kind == "Groups" or not key:
+            elif kind in sent and (kind == "Groups" or not key):
                 sent[kind].clear()
         return found
 

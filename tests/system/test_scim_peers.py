@@ -227,7 +227,7 @@ def test_several_pages(client: ScimClient, http: HttpClient, number: int, pages:
     users = [user_from_scim(document, ()) for document in client.users()]
     assert sorted(user.bare_name for user in users) == names
     assert {user.domain for user in users} == {DEFAULT_DOMAIN}
-    assert http.sent == {"POST": number, "GET": pages}
+    assert http.sent == {"POST": number, "GET": pages + 1}, "ServiceProviderConfig is read once"
 
 
 def test_a_user_as_we_write_it_is_read_back_by_the_peer(client: ScimClient, storage: InMemoryStorage) -> None:
@@ -243,7 +243,7 @@ def test_a_user_as_we_write_it_is_read_back_by_the_peer(client: ScimClient, stor
 def test_a_user_is_replaced(client: ScimClient) -> None:
     standing = create(client, MUFFIN)
     changes: dict[str, str | bool] = {"given_name": "Mia", "display_name": "Mia M.", "email": "", "active": False}
-    client.replace_user(standing["id"], document_for_replacement(standing, changes, None), MUFFIN.label)
+    client.update_user(standing["id"], MUFFIN.label, lambda now: document_for_replacement(now, changes, None))
     [document] = client.users()
     user = user_from_scim(document, ())
     assert (user.id, user.username, user.domain) == (standing["id"], MUFFIN.label, DEFAULT_DOMAIN)
@@ -254,7 +254,7 @@ def test_a_user_is_replaced(client: ScimClient) -> None:
 def test_a_user_is_renamed(client: ScimClient) -> None:
     standing = create(client, MUFFIN)
     renamed = f"scone@{DEFAULT_DOMAIN}"
-    client.replace_user(standing["id"], document_for_replacement(standing, {}, renamed), MUFFIN.label)
+    client.update_user(standing["id"], MUFFIN.label, lambda now: document_for_replacement(now, {}, renamed))
     assert [(user["id"], user["userName"]) for user in client.users()] == [(standing["id"], renamed)]
 
 
@@ -269,8 +269,8 @@ def test_a_user_is_deleted_and_may_be_gone_already(client: ScimClient, http: Htt
 def test_what_is_gone_is_not_replaced(client: ScimClient) -> None:
     standing = create(client, MUFFIN)
     client.delete_user(standing["id"], MUFFIN.label)
-    with pytest.raises(NotFoundError, match="update the user muffin"):
-        client.replace_user(standing["id"], document_for_replacement(standing, {}, None), MUFFIN.label)
+    with pytest.raises(NotFoundError, match=r"read the user muffin@lab.example.org to update it"):
+        client.update_user(standing["id"], MUFFIN.label, lambda now: document_for_replacement(now, {}, None))
 
 
 def test_a_duplicate_is_a_conflict(client: ScimClient, http: HttpClient) -> None:
@@ -318,7 +318,7 @@ def test_the_scheme_is_found_out(
     assert seeking.is_accepted()
     assert http.sent == {"GET": 2}
     create(seeking, MUFFIN)
-    assert http.sent == {"GET": 3, "POST": 1}
+    assert http.sent == {"GET": 4, "POST": 1}
     assert len(storage.resources) == 1
 
 

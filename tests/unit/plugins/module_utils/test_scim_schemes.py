@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import (
     ForbiddenError,
+    NotFoundError,
     UnauthenticatedError,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._http import Answer, HttpClient
@@ -41,6 +42,8 @@ class ScriptedHttp(HttpClient):
         authorization(request)
         scheme = request.headers["Authorization"].partition(" ")[0]
         assert url.startswith(URL)
+        if url == f"{URL}/ServiceProviderConfig":
+            raise NotFoundError(attempted, "vcsa.example.org", "HTTP 404", status=404)
         self.seen.append((method, scheme))
         if not self._accepted(method, scheme):
             raise UnauthenticatedError(

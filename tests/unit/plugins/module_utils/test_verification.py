@@ -164,6 +164,6 @@ def test_a_broker_that_does_as_it_is_told_is_believed(
     standing = entry(name={"givenName": old_name}, emails=emails, active=old_active)
     (change,) = planned(users_from_scim([standing], (LAB,)), [wanted("muffin", **asked)]).operations
     if change.before and change.kind == "update":
-        after = {**document_for_replacement(standing, change.wanted.named_attributes(), None), "externalId": "E-1"}
+        after = document_for_replacement(standing, change.wanted.named_attributes(), None)
         found = verdict(change, listing(after))
         assert (found.error, found.unverified) == (None, ())
