@@ -15,7 +15,7 @@ from flask import Blueprint, Response, request
 from .answers import SCIM_JSON, json_answer, json_body
 from .broker import Broker
 from .errors import BrokerError
-from .resources import Json, Page
+from .resources import LIST_SCHEMA, Json, Page
 from .scim_variants import (
     as_we_spell_it,
     check_precondition,
@@ -65,11 +65,7 @@ def scim_api(state: State, broker: Broker, switches: Switches) -> Blueprint:
     @api.route("/ServiceProviderConfig", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     def describe(tenant: str) -> Response:
         door.token(tenant)
-        if switches.service_provider_config == "absent":
-            raise BrokerError(404, "operation.not.found", "Not Found")
-        if request.method != "GET":
-            raise BrokerError(405, "request.refused", "Method Not Allowed")
-        return wire.answer(service_provider_config(switches))
+        return wire.description()
 
     @api.get(users)
     def list_users(tenant: str) -> Response:
@@ -184,6 +180,14 @@ class _Wire:
     def precondition(self, standing: Json) -> str | None:
         return check_precondition(self._switches, request.headers.get("If-Match"), standing["meta"]["version"])
 
+    def description(self) -> Response:
+        """Where there is none, no method is known."""
+        if self._switches.service_provider_config == "absent":
+            raise BrokerError(404, "operation.not.found", "Not Found")
+        if request.method != "GET":
+            raise BrokerError(405, "request.refused", "Method Not Allowed")
+        return self.answer(service_provider_config(self._switches))
+
     def answer(self, body: Json, status: int = 200) -> Response:
         answer = json_answer(respelt(body, self._switches), status, SCIM_JSON)
         answer.headers.extend(version_of(body, self._switches))
@@ -211,7 +215,7 @@ def _selected(answer: Json, asked: Mapping[str, Any]) -> Json:
             if name in ("schemas", "id") or ((not only or name in only) and name not in without)
         }
 
-    if "totalResults" not in answer:
+    if LIST_SCHEMA not in answer["schemas"]:
         return selected(answer)
     return {
         name: [selected(row) for row in value] if name.lower() == "resources" else value

@@ -86,5 +86,5 @@ def _renamed(value: Any, spelling: Any) -> Any:
 
 def version_of(resource: Json, switches: Switches) -> Iterable[tuple[str, str]]:
     """The header that shows the version of a resource."""
-    version = resource.get("meta", {}).get("version") if "totalResults" not in resource else None
+    version = resource.get("meta", {}).get("version")
     return [("ETag", version)] if version and switches.etag != "unused" and switches.etag_header else []
