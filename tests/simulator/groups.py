@@ -75,6 +75,8 @@ class Groups:
 
     def replace(self, key: str, body: Json, scope: str | None) -> Json:
         self._refuse_members(body)
+        if self._switches.put_needs_id and body.get("id") != key:
+            raise BrokerError(400, "invalid.id", "id is required")
         if self._switches.members_by_patch_only:
             body = {**body, "members": [{"value": member} for member in self._group(key, scope).members]}
         return self._replace(key, body, scope)
@@ -104,7 +106,7 @@ class Groups:
         current["members"] = [{"value": member} for member in group.members]
         switches = self._switches
         changed = apply_patch(current, body, remove=switches.patch_remove, filters=switches.patch_filter)
-        return self._replace(key, changed, scope)
+        return self._replace(key, current if switches.patch_ignored else changed, scope)
 
     def delete(self, key: str, scope: str | None) -> None:
         group = self._group(key, scope)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from typing import Any
 
@@ -12,7 +13,7 @@ from .errors import BrokerError
 
 Json = dict[str, Any]
 
-_FILTER = re.compile(r'^(?P<list>\w+)\[(?P<key>\w+) eq "(?P<value>[^"]*)"\](?:\.(?P<sub>\w+))?$')
+_FILTER = re.compile(r'^(?P<list>\w+)\[(?P<key>\w+) eq "(?P<value>(?:[^"\\]|\\.)*)"\](?:\.(?P<sub>\w+))?$')
 
 
 def apply_patch(resource: Json, body: Json, *, remove: str = "by_value", filters: str = "understood") -> Json:
@@ -31,6 +32,8 @@ def apply_patch(resource: Json, body: Json, *, remove: str = "by_value", filters
         if isinstance(path, str) and _FILTER.match(path) and filters != "understood":
             if filters == "refused_400":
                 raise BrokerError(400, "invalid.path", "A filter in a path is not supported")
+            if filters == "everybody" and verb == "remove":
+                _apply(result, verb, path.partition("[")[0], None)
             continue
         if verb == "remove" and isinstance(value, list) and remove == "ignored":
             continue
@@ -51,6 +54,8 @@ def _apply(resource: Json, verb: str, path: object, value: Any) -> None:
     if filtered:
         _apply_filtered(resource, verb, filtered, value)
         return
+    if "[" in path:
+        raise BrokerError(400, "invalid.path", "The filter in the path is malformed")
     holder, name = _holder(resource, path)
     _set(holder, name, verb, value)
 
@@ -92,11 +97,20 @@ def _identity(item: Any) -> str:
     return str(item.get("value")) if isinstance(item, dict) else str(item)
 
 
+def _filter_value(text: str) -> str:
+    """Return the string that a filter quotes as JSON does (RFC 7644 section 3.4.2.2)."""
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        raise BrokerError(400, "invalid.path", "The value in the filter is malformed") from None
+
+
 def _apply_filtered(resource: Json, verb: str, match: re.Match[str], value: Any) -> None:
     items = resource.get(match["list"])
     if not isinstance(items, list):
         raise BrokerError(400, "invalid.path", "The path names no list")
-    chosen = [item for item in items if str(item.get(match["key"])) == match["value"]]
+    wanted = _filter_value(match["value"])
+    chosen = [item for item in items if str(item.get(match["key"])) == wanted]
     if verb == "remove" and not match["sub"]:
         resource[match["list"]] = [item for item in items if item not in chosen]
         return

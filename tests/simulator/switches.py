@@ -208,8 +208,12 @@ class Switches(BaseSwitches):
     # What `remove` does to a list without a filter in its path: with the values in the body, with RFC 7644 section
     # 3.5.2.2 taken literally (every value goes, whatever the body says), or nothing (Keycloak).
     patch_remove: Literal["by_value", "literal", "ignored"] = "by_value"
-    # Whether a path may have a filter, as in members[value eq "ID"].
-    patch_filter: Literal["understood", "ignored", "refused_400"] = "understood"
+    # Whether a path may have a filter, as in members[value eq "ID"]. "everybody": a removal takes the whole list.
+    patch_filter: Literal["understood", "ignored", "everybody", "refused_400"] = "understood"
+    # PATCH of a group is answered as if it was carried out, and changes nothing.
+    patch_ignored: bool = False
+    # PUT of a group without its id is refused (Keycloak).
+    put_needs_id: bool = False
     # "request": only with attributes=members (RFC 7643 section 7, "returned").
     members_returned: Literal["always", "single", "request", "never"] = "always"
     # The groups of a user.
