@@ -16,10 +16,14 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.homelab.identity_broker.plugins.module_utils._candidates import describe
 from ansible_collections.homelab.identity_broker.plugins.module_utils._client_log import CLIENT_LOG
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import IdentityBrokerError, InputError
-from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import DEFAULT_LOG, escaped
+from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import (
+    DEFAULT_LOG,
+    LoginAttempt,
+    escaped,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._journal import DEFAULT as JOURNAL
 from ansible_collections.homelab.identity_broker.plugins.module_utils._log_reader import Reading, Request, read_log
-from ansible_collections.homelab.identity_broker.plugins.module_utils._log_window import read_since
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_window import Clock, read_since
 from ansible_collections.homelab.identity_broker.plugins.module_utils._ssh_access import (
     CLOSED_MEANWHILE,
     LONGEST_SHELL,
@@ -211,14 +215,18 @@ def _opening(options: dict[str, Any], request: Request, *, check_mode: bool) -> 
 
 
 def _found(reading: Reading) -> dict[str, Any]:
-    in_utc = [replace(attempt, timestamp=attempt.timestamp - reading.clock.offset) for attempt in reading.attempts]
+    in_utc = [_in_utc(attempt, reading) for attempt in reading.attempts]
     attempts = [attempt.result() for attempt in in_utc]
     sound = [attempt for attempt in attempts if not attempt["malformed"]]
+    completeness = reading.completeness
     found: dict[str, Any] = {
         "changed": False,
         "attempts": attempts,
         "complete": not reading.gaps,
         "gaps": reading.gaps,
+        "unread": {"count": len(completeness.unread), "lines": completeness.shown},
+        "unresolved": [_in_utc(attempt, reading).result() for attempt in completeness.unresolved],
+        "offset": _offset(reading.clock),
         "summary": [describe(attempt) for attempt in in_utc],
         "failures": [
             replace(failure, timestamp=failure.timestamp - reading.clock.offset).result()
@@ -232,12 +240,24 @@ def _found(reading: Reading) -> dict[str, Any]:
             "externalid_attempts": attempts,
         },
     }
+    warnings = [f"The list of login attempts is incomplete: {completeness.gaps[0]}."] if completeness.unread else []
     if not reading.clock.certain:
-        found["warnings"] = [
-            "The time of the log's last line does not fit the time when the file was last changed, as after a copy that "
-            "did not keep it. The log's times are taken for UTC, so since may be off by the difference."
-        ]
-    return found
+        warnings.append(
+            "The log does not show the offset of its time stamps from UTC: the last line does not fit the time when the file "
+            "was last changed, as after a copy that did not keep it, or the stamps step back. The stamps are taken for UTC."
+        )
+    return {**found, "warnings": warnings} if warnings else found
+
+
+def _in_utc(attempt: LoginAttempt, reading: Reading) -> LoginAttempt:
+    return replace(attempt, timestamp=attempt.timestamp - reading.clock.offset)
+
+
+def _offset(clock: Clock) -> str | None:
+    if not clock.certain:
+        return None
+    minutes = round(clock.offset.total_seconds() / 60)
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
 def _explained(host: str, said: str, opening: SshOpening | None) -> str:

@@ -3,8 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The ExternalId law for login attempts: which one, if any, may be bound. PRIVATE to this collection.
 
-The log says that somebody had an ExternalId, never who. An attempt is bound only where exactly one
-person waits and exactly one ExternalId that nobody has was refused. Everything else is listed.
+The log says that somebody had an ExternalId, never who. An attempt is bound only where exactly one person waits, exactly
+one ExternalId that nobody has was refused, and nothing in the log may hide another refused login. Everything else is listed.
 """
 
 from __future__ import annotations
@@ -14,16 +14,26 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ._federation_log import USER_NOT_FOUND, LoginAttempt, escaped, in_domain
-from ._users import DesiredUser
+from ._texts import folded
+from ._users import DesiredUser, User
+
+_MAX_LINE = 600
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptList:
-    """What C(externalid_fact) found. C(complete) is False when the list was cut short, and C(gaps) says by what."""
+    """What `externalid_fact` found. `complete` is False when attempts may be missing, and `gaps` says why.
+
+    `unresolved` are look-ups by ExternalId without a refusal, `unread` some of the login lines that cannot be read, and
+    `is_time_certain` is False when the log does not show the offset of its time stamps from UTC.
+    """
 
     attempts: tuple[LoginAttempt, ...]
     complete: bool
     gaps: tuple[str, ...] = ()
+    unresolved: tuple[LoginAttempt, ...] = ()
+    unread: tuple[str, ...] = ()
+    is_time_certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,7 @@ def candidates(wanted: DesiredUser, attempts: Sequence[LoginAttempt], taken: Col
         if (
             external_id is not None
             and not attempt.malformed
+            and attempt.is_by_external_id
             and attempt.outcome == "denied"
             and attempt.reason == USER_NOT_FOUND
             and in_domain(attempt, wanted.domain)
@@ -90,11 +101,18 @@ def contradiction(
 
 
 def bind(
-    waiting: Sequence[DesiredUser], found: AttemptList, taken: Collection[str], owners: Mapping[str, str] | None = None
+    waiting: Sequence[DesiredUser],
+    found: AttemptList,
+    taken: Collection[str],
+    owners: Mapping[str, str] | None = None,
+    *,
+    users: Sequence[User] = (),
+    desired: Sequence[DesiredUser] = (),
 ) -> tuple[Binding | None, str | None]:
-    """Take the one candidate for the one person who waits; else say why not, and list all.
+    """Take the one candidate for the one user who waits; otherwise return why not, with all that is known.
 
-    C(owners) are the names behind ExternalIds that the identity provider tells: those are nobody else's.
+    `owners` are the names behind ExternalIds that the identity provider knows, so no other user can have them. `users` are
+    all users of the broker, and `desired` all users of the task.
     """
     taken = [*taken, *(owners or ())]
     if not waiting:
@@ -105,12 +123,9 @@ def bind(
         for attempt in candidates(wanted, found.attempts, taken):
             fitting.setdefault(attempt.external_id or "", attempt)
     listing = _listed(fitting.values())
-    if not found.complete:
-        why = f" ({'; '.join(escaped(gap) for gap in found.gaps)})" if found.gaps else ""
-        return None, (
-            f"The list of login attempts was cut short{why}, so no ExternalId is bound to {names}. Read again with "
-            f"limit: 0, include_rotated: true and a shorter since, or give external_id.{listing}"
-        )
+    unresolved = _of_unknown_users(found.unresolved, waiting, users)
+    if unresolved or not found.complete:
+        return None, f"{_incomplete(names, found, unresolved)}{_headed('Refused and unknown', listing)}"
     if len(waiting) > 1:
         return None, (
             f"{len(waiting)} people wait for an ExternalId ({names}), and the log does not say whose login was "
@@ -130,12 +145,74 @@ def bind(
             f"{len(fitting)} unknown ExternalIds were refused, and the log does not say which is {names}'s. Find it "
             f"at the identity provider and give external_id, or narrow with since or login_from.{listing}"
         )
-    return Binding(waiting[0], next(iter(fitting.values()))), None
+    binding = Binding(waiting[0], next(iter(fitting.values())))
+    owner = _owner_of_address(binding, users, desired)
+    if owner:
+        return None, (
+            f"The only unknown ExternalId that was refused, {binding.external_id}, is the address of {owner}, so it is not "
+            f"bound to {names}. Give external_id for both users.{listing}"
+        )
+    return binding, None
+
+
+def _of_unknown_users(
+    unresolved: Sequence[LoginAttempt], waiting: Sequence[DesiredUser], users: Sequence[User]
+) -> list[LoginAttempt]:
+    """Return the look-ups without a refusal that were not logins of users whom the broker knows."""
+    held = {user.external_id for user in users}
+    return [
+        attempt
+        for attempt in unresolved
+        if (attempt.malformed or attempt.external_id not in held)
+        and (attempt.malformed or any(in_domain(attempt, wanted.domain) for wanted in waiting))
+    ]
+
+
+def _incomplete(names: str, found: AttemptList, unresolved: Sequence[LoginAttempt]) -> str:
+    why = [escaped(gap) for gap in found.gaps]
+    if unresolved:
+        why.append(
+            f"{len(unresolved)} look-ups of ExternalIds that no user of the broker has are followed by no refusal"
+        )
+    if found.unread or unresolved:
+        what, hint = "is incomplete", "Give external_id, which needs no log."
+    elif not found.is_time_certain:
+        what = "is incomplete"
+        hint = (
+            "Use wait_for_login (the option wait of externalid_fact), which goes by the position in the file, or give "
+            "external_id."
+        )
+    else:
+        what = "was cut short"
+        hint = "Read again with limit: 0, include_rotated: true and a shorter since, or give external_id."
+    unread = "".join(f"\n  {escaped(line, most=_MAX_LINE)}" for line in found.unread)
+    reasons = f" ({'; '.join(why)})" if why else ""
+    return (
+        f"The list of login attempts {what}{reasons}, so no ExternalId is bound to {names}. "
+        f"{hint}{_headed('Login lines that cannot be read', unread)}{_headed('Without a refusal', _listed(unresolved[:20]))}"
+    )
+
+
+def _owner_of_address(binding: Binding, users: Sequence[User], desired: Sequence[DesiredUser]) -> str | None:
+    """Return another user who has the ExternalId as an address or as a full user name, if there is one."""
+    value = folded(binding.external_id)
+    known: tuple[User | DesiredUser, ...] = (*users, *desired)
+    for user in known:
+        if folded(user.label) == folded(binding.wanted.label):
+            continue
+        if value in (folded(user.email or ""), folded(user.label)):
+            return user.label
+    return None
 
 
 def describe(attempt: LoginAttempt) -> str:
     """One line an attempt: time, ExternalId, domains, source address, and what is wrong with it."""
-    remark = " (malformed)" if attempt.malformed else f" ({attempt.reason})" if attempt.reason else ""
+    if not attempt.is_by_external_id:
+        remark = f" (looked up by {escaped(attempt.attribute)}, not by ExternalId)"
+    elif attempt.malformed:
+        remark = " (malformed)"
+    else:
+        remark = f" ({attempt.reason})" if attempt.reason else ""
     return (
         f"{_when(attempt)}  {attempt.external_id or '(no ExternalId)'}  [{', '.join(attempt.domains)}]  "
         f"from {attempt.source_ip or 'an unknown address'}{remark}"

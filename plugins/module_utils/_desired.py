@@ -98,12 +98,26 @@ def attempt_list(value: Any, field: str = "login_attempts") -> AttemptList | Non
         raise InputError(field, "is not the result of externalid_fact", way_out)
     if not isinstance(value.get("complete"), bool):
         raise InputError(field, "does not say whether the list is complete", way_out)
+    unresolved, unread = value.get("unresolved") or [], value.get("unread") or {}
+    if not isinstance(unresolved, list) or not isinstance(unread, Mapping):
+        raise InputError(field, "is not the result of externalid_fact", way_out)
     try:
         attempts = tuple(attempt_from_result(item) for item in value["attempts"])
+        open_lookups = tuple(attempt_from_result(item) for item in unresolved)
     except ValueError as error:
         raise InputError(field, f"an attempt cannot be read ({error})", way_out) from None
-    gaps = value.get("gaps")
-    return AttemptList(attempts, value["complete"], tuple(str(gap) for gap in gaps) if isinstance(gaps, list) else ())
+    return AttemptList(
+        attempts,
+        value["complete"],
+        _texts(value.get("gaps")),
+        open_lookups,
+        _texts(unread.get("lines")),
+        "offset" not in value or value["offset"] is not None,
+    )
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(str(text) for text in value) if isinstance(value, list) else ()
 
 
 def _said(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ._client_log import spelling_of
 from ._errors import InputError
-from ._federation_log import USER_NOT_FOUND, LoginAttempt, in_domain
+from ._federation_log import USER_NOT_FOUND, LoginAttempt, escaped, in_domain
 from ._login_failures import CLOCK, REFUSED, LoginFailure
 from ._next_steps import next_step
 from ._permissions import Permission, Principal
@@ -108,6 +108,14 @@ class Diagnosis:
             newest.setdefault(failure.cause, []).append(failure)
         return found + [_of_failures(cause, failures) for cause, failures in newest.items()]
 
+    def of_attributes(self) -> list[Finding]:
+        """Return one finding for each attribute other than ExternalId by which the broker looked users up."""
+        newest: dict[str, LoginAttempt] = {}
+        for attempt in self._known.attempts:
+            if not attempt.is_by_external_id:
+                newest.setdefault(attempt.attribute.casefold(), attempt)
+        return [_other_attribute(attempt, self._evidence(attempt)) for attempt in newest.values()]
+
     def of_user(self, username: str, domain: str | None = None) -> Finding:
         """What is the matter with somebody who is named, bare or as C(name@domain). Raises InputError."""
         entry = self._entry(username, domain)
@@ -143,6 +151,8 @@ class Diagnosis:
     def _of_attempt(self, attempt: LoginAttempt) -> Finding:
         evidence = self._evidence(attempt)
         shown = attempt.external_id or "an empty value"
+        if not attempt.is_by_external_id:
+            return _other_attribute(attempt, evidence)
         if attempt.malformed:
             says = f"A login brought {shown}, which is no ExternalId, or its lines contradict each other."
             return Finding("malformed", says, evidence=evidence)
@@ -273,8 +283,17 @@ class Diagnosis:
             return ()
         line = self._known.lines.get(attempt.context_id) or None
         where = f", from {attempt.source_ip}" if attempt.source_ip else ""
-        said = f"{whose}ExternalId {attempt.external_id}, {attempt.outcome}{where}"
+        what = "ExternalId" if attempt.is_by_external_id else escaped(attempt.attribute)
+        said = f"{whose}{what} {attempt.external_id}, {attempt.outcome}{where}"
         return (Evidence(_time(attempt), line, said),)
+
+
+def _other_attribute(attempt: LoginAttempt, evidence: tuple[Evidence, ...]) -> Finding:
+    says = (
+        f"The broker looked for a user whose {escaped(attempt.attribute)} is {attempt.external_id or 'empty'}, not by "
+        "ExternalId, so the ExternalIds in the broker did not count for this login."
+    )
+    return Finding("other_attribute", says, evidence=evidence)
 
 
 def _own(user: User) -> tuple[str, str, str]:
@@ -325,7 +344,11 @@ def diagnose(known: Known, users: Sequence[str], domain: str | None, limit: int)
     diagnosis = Diagnosis(known)
     general = diagnosis.of_everything()
     if users:
-        return general + [diagnosis.of_user(name, None if "@" in name else domain) for name in users]
+        return (
+            general
+            + diagnosis.of_attributes()
+            + [diagnosis.of_user(name, None if "@" in name else domain) for name in users]
+        )
     latest: dict[str | None, LoginAttempt] = {}
     for attempt in known.attempts:
         latest.setdefault(attempt.external_id, attempt)

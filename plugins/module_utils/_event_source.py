@@ -238,10 +238,16 @@ class Teller:
         if gap:
             logger.error("Part of the log is gone before it was read: a login may have been missed.")
             self._outbox.append(self._events.gap())
+        unread = self._stream.take_unread()
+        if unread:
+            logger.error(
+                "%d login lines cannot be read, so a login may have been missed. The first: %s", len(unread), unread[0]
+            )
+            self._events.count_unread(len(unread), now)
         attempts = self._stream.finished(now)
         told = self._events.tell(attempts, self._allowed.current(), now)
         self._outbox += told
-        self._dirty = self._dirty or bool(attempts)
+        self._dirty = self._dirty or bool(attempts or unread)
         if self._outbox or (self._dirty and now - self._saved >= SAVE_EVERY):
             self.save()
         await self._hand_over()

@@ -1,72 +1,34 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The broker's log: text to login attempts. PRIVATE to this collection.
+"""From the broker's log to login attempts. PRIVATE to this collection.
 
-The grammar of C(/var/log/vmware/vc-ws1a-broker/federation-service.log) as Broadcom's articles show it:
-KB 409564, 437271, 440397 (an external broker, which leaves the bracket out) and 440496.
-
-Parts of these lines come from whoever tries to log in. Patterns are therefore anchored over the whole
-line, the lines of one login context must agree with each other, and a value that could not be an
-ExternalId is listed as malformed and escaped.
+Parts of these lines come from the people who log in. The lines of one login context must therefore agree with each other,
+and a value that could not be an ExternalId is listed as malformed and escaped.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-DEFAULT_LOG = "/var/log/vmware/vc-ws1a-broker/federation-service.log"
+from ._log_lines import EXTERNAL_ID, LoginLine, UnreadLine, is_external_id_attribute, login_line, login_lines
 
-REFUSAL_MARK = "Access denied with reason code: "
-"""Stands in every line that refuses a login, and only by forgery in another."""
-LOOKUP_MARK = "Fetching user for jit login context: "
-"""Stands in the line that every login has, refused or not."""
-NOT_FOUND_MARK = "User fetching exception with nameId "
+DEFAULT_LOG = "/var/log/vmware/vc-ws1a-broker/federation-service.log"
 
 USER_NOT_FOUND = "USER_NOT_FOUND"
 
 SETTLED = timedelta(seconds=5)
 """A refusal follows the look-up within a fraction of this. Without one by then the login was allowed."""
 
-_UUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-_LINE = re.compile(
-    r"(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[,.]\d{1,9})?) +"
-    r"(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL) +"
-    r"[^\s:\[\]()]+:federation "
-    r"\([^\s()\[\]]+\) "
-    r"(?:\[[^;\[\]]*;[^;\[\]]*;(?P<ip>[^;\[\]]*);[^;\[\]]*;[^;\[\]]*;(?P<context>[^;\[\]]*)\] )?"
-    r"(?P<logger>[\w.$]+) - +(?P<message>.*?) ?",
-    re.DOTALL,
-)
-_LOOKUP = re.compile(
-    rf"Fetching user for jit login context: (?P<context>{_UUID}) on attribute "
-    r"(?P<attribute>\w+)=(?P<value>.*), domains: \[(?P<domains>[^\[\]]*)\]",
-    re.DOTALL,
-)
-_NOT_FOUND = re.compile(
-    r"User fetching exception with nameId (?P<value>.*), nameIdFormat (?P<attribute>\w+), "
-    r"and domains \[(?P<domains>[^\[\]]*)\], user not found",
-    re.DOTALL,
-)
-_REFUSAL = re.compile(
-    rf"Failing login\. contextUuid: (?P<context>{_UUID}), exception: [\w.$]+: "
-    r"Access denied with reason code: (?P<reason>[A-Z][A-Z0-9_]*)(?:, isAuthenticationForced: (?:true|false))?"
-)
-_RESOLVER = "com.vmware.vidm.federation.login.processor.AuthResponseUserResolver"
-_LOGIN_EVENTS = "com.vmware.vidm.federation.login.LoginEventServiceAspect"
-
 _FORBIDDEN_IN_EXTERNAL_ID = frozenset(" ,[]{}\ufffd")
-_EXTERNAL_ID_ATTRIBUTE = "externalid"
 
 
 @dataclass(frozen=True, slots=True)
 class LoginAttempt:
-    """The lines of one login context. C(timestamp) is the log's own local time."""
+    """The lines of one login context. `timestamp` is the log's own local time, or UTC where the stamps name their zone."""
 
     timestamp: datetime
     context_id: str
@@ -76,6 +38,13 @@ class LoginAttempt:
     reason: str | None
     source_ip: str | None
     malformed: bool
+    attribute: str = EXTERNAL_ID
+    """The user attribute by which the broker looked for the value."""
+
+    @property
+    def is_by_external_id(self) -> bool:
+        """Whether the broker looked for an ExternalId."""
+        return is_external_id_attribute(self.attribute)
 
     def result(self) -> dict[str, Any]:
         """The attempt as C(externalid_fact) returns it; its time must be UTC by now."""
@@ -88,28 +57,30 @@ class LoginAttempt:
             "source_ip": self.source_ip,
             "context_id": self.context_id,
             "malformed": self.malformed,
+            "attribute": self.attribute,
         }
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """A line of the log. Parts that it does not have, or that are none, are None."""
-
-    timestamp: datetime
-    logger: str
-    message: str
-    context_id: str | None
-    source_ip: str | None
-
-
 @dataclass
-class _Context:
-    lookups: list[tuple[str, str, str]] = field(default_factory=list)
-    not_found: list[tuple[str, str, str]] = field(default_factory=list)
-    reasons: set[str] = field(default_factory=set)
-    sources: set[str] = field(default_factory=set)
-    first: datetime | None = None
+class LoginContext:
+    """The lines that name one login context. `first` and `last` are the times of its earliest and latest line."""
+
+    first: datetime
+    last: datetime
+    lookups: list[LoginLine] = field(default_factory=list)
+    not_found: list[LoginLine] = field(default_factory=list)
+    refusals: list[LoginLine] = field(default_factory=list)
     contradicted: bool = False
+
+    @property
+    def lines(self) -> list[LoginLine]:
+        """All of them."""
+        return [*self.lookups, *self.not_found, *self.refusals]
+
+    @property
+    def reasons(self) -> set[str]:
+        """The reasons for which the login was refused."""
+        return {refusal.reason for refusal in self.refusals}
 
 
 def is_external_id(value: str) -> bool:
@@ -123,65 +94,52 @@ def escaped(value: str, most: int = 256) -> str:
     return shown if len(value) <= most else f"{shown}..."
 
 
-def log_line(text: str) -> LogLine | None:
-    """Read one line, if it has the shape of a log line."""
-    matched = _LINE.fullmatch(text)
-    stamp = _time(matched["stamp"]) if matched else None
-    if matched is None or stamp is None:
-        return None
-    context = (matched["context"] or "").lower()
-    return LogLine(
-        stamp,
-        matched["logger"],
-        matched["message"],
-        context if re.fullmatch(_UUID, context.upper()) else None,
-        matched["ip"] if _address(matched["ip"]) else None,
-    )
-
-
 def decisive_lines(text: str) -> dict[str, str]:
-    """The line that decided each login context, escaped: the refusal, else the look-up."""
+    """Return the line that decided each login context, escaped: the refusal, else the look-up."""
     found: dict[str, str] = {}
     for line in text.split("\n"):
-        matched = _LINE.fullmatch(line)
-        if matched is None:
+        read = login_line(line)
+        if not isinstance(read, LoginLine) or read.context is None:
             continue
-        if matched["logger"] == _LOGIN_EVENTS and (refusal := _REFUSAL.fullmatch(matched["message"])):
-            found[refusal["context"].lower()] = escaped(line, most=1000)
-        elif matched["logger"] == _RESOLVER and (lookup := _LOOKUP.fullmatch(matched["message"])):
-            found.setdefault(lookup["context"].lower(), escaped(line, most=1000))
+        if read.kind == "refusal":
+            found[read.context] = escaped(line, most=1000)
+        elif read.kind == "lookup":
+            found.setdefault(read.context, escaped(line, most=1000))
     return found
 
 
-def timestamp_of(line: str) -> datetime | None:
-    """The time at the start of a line, if it has the shape of a log line."""
-    matched = _LINE.fullmatch(line)
-    return _time(matched["stamp"]) if matched else None
-
-
 def context_ids(text: str) -> list[str]:
-    """The login contexts that the text's attempts belong to, in the order of the text, each once."""
-    return list(_contexts(text))
-
-
-def lookup_is_missing(text: str) -> bool:
-    """Whether a login was refused whose look-up is not in the text, so that its ExternalId is not known.
-
-    A look-up that is there in another shape is no gap: that attempt is malformed.
-    """
-    folded = text.lower()
-    return any(
-        context.reasons and not context.lookups and f"{LOOKUP_MARK}{name}".lower() not in folded
-        for name, context in _contexts(text).items()
-    )
+    """Return the login contexts that the text's attempts belong to, in the order of the text, each once."""
+    return list(login_contexts(login_lines(text)))
 
 
 def read_attempts(text: str, log_end: datetime | None = None) -> list[LoginAttempt]:
-    """Read login attempts from log text, newest first. C(log_end) is the time of the log's last line."""
-    attempts = [_attempt(name, context, log_end) for name, context in _contexts(text).items() if context.first]
+    """Read login attempts from log text, newest first. `log_end` is the time of the log's last line."""
+    return attempts_of(login_contexts(login_lines(text)), log_end)
+
+
+def attempts_of(contexts: dict[str, LoginContext], log_end: datetime | None = None) -> list[LoginAttempt]:
+    """Return the attempts of login contexts, newest first. `log_end` is the time of the log's last line."""
+    attempts = [_attempt(name, context, log_end) for name, context in contexts.items()]
     # Stable, so attempts of the same millisecond keep the order of the log.
     attempts.reverse()
     return sorted(attempts, key=lambda attempt: attempt.timestamp, reverse=True)
+
+
+def login_contexts(lines: Iterable[LoginLine | UnreadLine]) -> dict[str, LoginContext]:
+    """Return the lines that name their login, by its context, in the order of the log."""
+    contexts: dict[str, LoginContext] = {}
+    for read in lines:
+        if not isinstance(read, LoginLine) or read.context is None:
+            continue
+        stamp = read.line.timestamp
+        context = contexts.setdefault(read.context, LoginContext(stamp, stamp))
+        context.first, context.last = min(context.first, stamp), max(context.last, stamp)
+        of_kind = {"lookup": context.lookups, "not_found": context.not_found, "refusal": context.refusals}
+        of_kind[read.kind].append(read)
+        if read.line.bracket not in (None, read.context):
+            context.contradicted = True
+    return contexts
 
 
 def in_domain(attempt: LoginAttempt, domain: str | None) -> bool:
@@ -203,107 +161,47 @@ def newest_distinct(attempts: Sequence[LoginAttempt], limit: int) -> tuple[list[
     return chosen, False
 
 
-def _contexts(text: str) -> dict[str, _Context]:
-    contexts: dict[str, _Context] = {}
-    # Not splitlines(): a sub may hold U+2028 or a form feed, and the log ends its lines with "\n" alone.
-    for line in text.split("\n"):
-        matched = _LINE.fullmatch(line)
-        if matched is not None:
-            _note(contexts, matched)
-    return contexts
-
-
-def _note(contexts: dict[str, _Context], line: re.Match[str]) -> None:
-    message = line["message"]
-    bracket = (line["context"] or "").lower()
-    if line["logger"] == _RESOLVER and (lookup := _LOOKUP.fullmatch(message)):
-        name, entry = lookup["context"].lower(), (lookup["attribute"], lookup["value"], lookup["domains"])
-        context = contexts.setdefault(name, _Context())
-        context.lookups.append(entry)
-    elif line["logger"] == _RESOLVER and (missing := _NOT_FOUND.fullmatch(message)):
-        if not re.fullmatch(_UUID, bracket):
-            return
-        name, context = bracket, contexts.setdefault(bracket, _Context())
-        context.not_found.append((missing["attribute"], missing["value"], missing["domains"]))
-    elif line["logger"] == _LOGIN_EVENTS and (refusal := _REFUSAL.fullmatch(message)):
-        name = refusal["context"].lower()
-        context = contexts.setdefault(name, _Context())
-        context.reasons.add(refusal["reason"])
-    else:
-        return
-    if line["context"] is not None and bracket != name:
-        context.contradicted = True
-    if _address(line["ip"]):
-        context.sources.add(line["ip"])
-    stamp = _time(line["stamp"])
-    if stamp is not None and (context.first is None or stamp < context.first):
-        context.first = stamp
-
-
-def _attempt(name: str, context: _Context, log_end: datetime | None) -> LoginAttempt:
+def _attempt(name: str, context: LoginContext, log_end: datetime | None) -> LoginAttempt:
     said = [*context.lookups, *context.not_found]
-    values = {value for _attribute, value, _domains in said}
-    domain_lists = {domains for _attribute, _value, domains in said}
-    value = (context.lookups or context.not_found or [("", "", "")])[0][1]
-    domains = tuple(part for part in _split(min(domain_lists, default="")) if part)
+    shown = said[0] if said else None
+    value = shown.value if shown else ""
+    domains = tuple(domain for domain in (shown.domains if shown else ()) if domain)
+    sources = {line.line.source_ip for line in context.lines} - {None}
+    reasons = context.reasons
     well_formed = (
         bool(context.lookups)
-        and len(values) == 1
-        and len({frozenset(d.lower() for d in _split(domains_)) for domains_ in domain_lists}) == 1
-        and all(attribute.lower() == _EXTERNAL_ID_ATTRIBUTE for attribute, _value, _domains in said)
-        and len(context.reasons) <= 1
-        and len(context.sources) <= 1
+        and len({line.looked_up for line in said}) == 1
+        and said[0].is_by_external_id
+        and len(reasons) <= 1
+        and len(sources) <= 1
         and not context.contradicted
         and is_external_id(value)
         and all(is_external_id(domain) for domain in domains)
     )
-    if context.reasons:
+    if context.refusals:
         outcome = "denied"
-    elif context.not_found or log_end is None or context.first is None or log_end - context.first < SETTLED:
+    elif context.not_found or log_end is None or log_end - context.first < SETTLED:
         outcome = "unknown"
     else:
         outcome = "allowed"
-    if context.first is None:
-        raise ValueError("a login context without a line")
     return LoginAttempt(
         timestamp=context.first,
         context_id=name,
         external_id=(value if well_formed else escaped(value)) or None,
         domains=domains if well_formed else tuple(escaped(domain) for domain in domains),
         outcome=outcome,
-        reason=", ".join(sorted(context.reasons)) or None,
-        source_ip=min(context.sources, default=None),
+        reason=", ".join(sorted(reasons)) or None,
+        source_ip=min((source for source in sources if source), default=None),
         malformed=not well_formed,
+        attribute=shown.attribute if shown else EXTERNAL_ID,
     )
 
 
-def _split(domains: str) -> list[str]:
-    return domains.split(", ") if domains else []
-
-
-def _time(stamp: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(stamp.replace(",", "."))
-    except ValueError:
-        return None
-
-
-def _address(text: str | None) -> bool:
-    # A zone (RFC 4007), which may hold anything, has no place in the address of somebody elsewhere.
-    if not text or "%" in text:
-        return False
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def attempt_from_result(item: Any) -> LoginAttempt:
-    """Read an attempt back from what C(externalid_fact) returned, its time in UTC.
+    """Read an attempt back from what `externalid_fact` returned, its time in UTC.
 
-    Raises ValueError that names the key that does not fit. Whether the value may be an ExternalId is
-    judged anew: what was passed through a playbook is no longer sure to come from the log.
+    Raise ValueError that names the key that does not fit. Whether the value may be an ExternalId is judged again,
+    because what was passed through a playbook need not come from the log.
     """
     if not isinstance(item, dict):
         raise ValueError("not a dictionary")
@@ -314,10 +212,11 @@ def attempt_from_result(item: Any) -> LoginAttempt:
         timestamp = datetime.fromisoformat(item["timestamp"]).replace(tzinfo=None)
     except ValueError:
         raise ValueError("timestamp is no time") from None
-    for key in ("external_id", "reason", "source_ip"):
+    for key in ("external_id", "reason", "source_ip", "attribute"):
         if item.get(key) is not None and not isinstance(item[key], str):
             raise ValueError(f"{key} is not a string")
     external_id, domains = item.get("external_id"), item.get("domains")
+    attribute = item.get("attribute") or EXTERNAL_ID
     if not isinstance(domains, list) or not all(isinstance(domain, str) for domain in domains):
         raise ValueError("domains is not a list of strings")
     return LoginAttempt(
@@ -328,5 +227,10 @@ def attempt_from_result(item: Any) -> LoginAttempt:
         outcome=item["outcome"],
         reason=item.get("reason"),
         source_ip=item.get("source_ip"),
-        malformed=bool(item.get("malformed")) or not is_external_id(external_id or ""),
+        malformed=(
+            bool(item.get("malformed"))
+            or not is_external_id(external_id or "")
+            or not is_external_id_attribute(attribute)
+        ),
+        attribute=attribute,
     )

@@ -3,8 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The shell commands that read the log, and their output. PRIVATE to this collection.
 
-They need POSIX sh, grep, tail, head, zcat, date, wc and ls on the host, nothing else. Every value is an
-argument of a fixed script, quoted by C(shlex), so none can become shell syntax. Output is fenced by marks
+They need POSIX sh, grep, tail, head, zcat, date, wc and ls on the host, and use awk where it exists. Every value is an
+argument of a fixed script, quoted by `shlex`, so none can become shell syntax. Output is fenced by marks
 with a random word, put together by the shell that runs the script: a shell that merely echoes the command
 cannot produce them, nor can a line of the log.
 """
@@ -19,7 +19,15 @@ from typing import Any
 MOST_OUTPUT = 2 << 20
 """Bytes of log that one command may return."""
 
-_STAMP = "^[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9][,.][0-9]* "
+_DIGIT2, _TIME = "[0-9][0-9]", "[0-9][0-9]:[0-9][0-9]:[0-9][0-9]"
+_SECONDS = f"{_DIGIT2}{_DIGIT2}-{_DIGIT2}-{_DIGIT2}T{_TIME}"
+_STAMP = (
+    # The prefixes of _log_lines, then the stamp. No backslash and no interval, which some awks read in another way.
+    f"^((<[0-9]+>)?[A-Z][a-z][a-z] [ 0-9][0-9] {_TIME} [^ ]+ [^ ]+: "
+    "|<[0-9]+>1 [^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ (-|([[][^]]*[]])+) "
+    f"|{_SECONDS}([.][0-9]+)?(Z|[-+][0-9:]+) (std(out|err) F )?)?[^ -~]*([^ -~][[][0-9;]*m)*{_SECONDS}"
+)
+"""How a line with a readable time begins, as an extended regular expression; it ends with the seconds."""
 
 _COMMON = r"""
 LC_ALL=C; export LC_ALL
@@ -46,7 +54,17 @@ if [ "$rotated" ]; then
     [ -f "$file" ] && [ "$file" != "$log" ] && describe "$file"
   done
 fi
-mark last; tail -c 65536 "$log" | grep $text "$stamp" | tail -n 1
+mark last; tail -c 65536 "$log" | grep $text -E "$stamp" | tail -n 5
+"""
+
+_LAST = r"""
+stamp=$1; file=$2; shift 2
+[ -r "$file" ] || fail unreadable
+mark last
+case $file in
+  *.gz) zcat "$file" 2>/dev/null | tail -c 65536 ;;
+  *) tail -c 65536 "$file" ;;
+esac | grep $text -E "$stamp" | tail -n 5
 """
 
 _SCAN = r"""
@@ -56,28 +74,43 @@ case $file in
   *.gz) command -v zcat >/dev/null 2>&1 || fail nozcat; all() { zcat "$file" 2>/dev/null; } ;;
   *) all() { tail -c "+$((start + 1))" "$file"; } ;;
 esac
-mark first; all 2>/dev/null | head -c 65536 | grep $text "$stamp" | head -n 1
+mark first; all 2>/dev/null | head -c 65536 | grep $text -E "$stamp" | head -n 5
 mark lines
 case $start$file in
-  *.gz) { all || mark damaged >&2; } | grep $text -F "$@" | tail -c "$most" ;;
-  0*) grep $text -hF "$@" "$file" | tail -c "$most" ;;
-  *) all | grep $text -F "$@" | tail -c "$most" ;;
+  *.gz) { all || mark damaged >&2; } | grep $text -iF "$@" | tail -c "$most" ;;
+  0*) grep $text -ihF "$@" "$file" | tail -c "$most" ;;
+  *) all | grep $text -iF "$@" | tail -c "$most" ;;
 esac
 mark current; describe "$log"
 """
 
-_SELECT = r"""
-file=$1; start=$2; most=$3; narrow=$4; shift 4
+# Prints the first and the last line of each minute in the order of the file, login lines without a readable time, and
+# the line with a time that follows each of those. Without awk all lines are printed, which takes longer and says the same.
+_TIMELINE = r"""
+stamp=$1; file=$2; start=$3; most=$4; first=$5; second=$6; third=$7; shift 7
 [ -r "$file" ] || fail unreadable
-select_lines() {
-  case $start$file in
-    *.gz) zcat "$file" 2>/dev/null | grep $text -F "$@" ;;
-    0*) grep $text -hF "$@" "$file" ;;
-    *) tail -c "+$((start + 1))" "$file" | grep $text -F "$@" ;;
-  esac
-}
-mark lines
-select_lines "$@" | grep $text -F -e "$narrow" | tail -c "$most"
+all() { case $file in *.gz) zcat "$file" 2>/dev/null ;; *) tail -c "+$((start + 1))" "$file" ;; esac; }
+if command -v awk >/dev/null 2>&1; then
+  reduced() {
+    awk -v stamp="$stamp" -v first="$first" -v second="$second" -v third="$third" '
+      match($0, stamp) {
+        minute = substr($0, RSTART + RLENGTH - 19, 16)
+        if (minute != last || follows) { if (held != "") print held; print substr($0, 1, 1000); held = "" }
+        else held = substr($0, 1, 1000)
+        last = minute; follows = 0
+        next
+      }
+      { folded = tolower($0) }
+      index(folded, first) || index(folded, second) || index(folded, third) {
+        if (held != "") print held
+        print; held = ""; follows = 1
+      }
+      END { if (held != "") print held }'
+  }
+else
+  reduced() { grep $text ""; }
+fi
+mark lines; all | reduced | tail -c "$most"
 mark current; describe "$log"
 """
 
@@ -97,7 +130,7 @@ while :; do
   [ "$size" -eq "$seen" ] || [ "$(before)" = "$standing" ] || fail rotated
   if [ "$size" -gt "$seen" ] && [ -z "$found" ]; then
     seen=$size
-    if tail -c "+$((position + 1))" "$log" | grep $text -F "$@" >/dev/null; then
+    if tail -c "+$((position + 1))" "$log" | grep $text -iF "$@" >/dev/null; then
       found=1; end=$(($(date +%s) + settle))
     fi
   fi
@@ -165,16 +198,20 @@ class LogCommands:
     most_output: int = MOST_OUTPUT
 
     def open(self, *, rotated: bool) -> str:
-        """Clock, files and the last line of the log."""
+        """Return the command for clock, files and the last lines of the log."""
         return self._command(_OPEN, _STAMP, "yes" if rotated else "")
 
+    def last(self, file: str) -> str:
+        """Return the command for the last lines of another file."""
+        return self._command(_LAST, _STAMP, file)
+
     def scan(self, file: str, start: int, marks: Sequence[str]) -> str:
-        """The first line behind an offset, and all lines from there that hold one of the marks."""
+        """Return the command for the first lines from an offset on, and all lines from there that contain a mark, in any case."""
         return self._command(_SCAN, _STAMP, file, start, self.most_output, *_patterns(marks))
 
-    def select(self, file: str, start: int, contexts: Sequence[str], marks: Sequence[str]) -> str:
-        """The lines behind an offset that hold one of the login contexts and one of the marks."""
-        return self._command(_SELECT, file, start, self.most_output, "\n".join(marks), *_patterns(contexts))
+    def timeline(self, file: str, start: int, marks: tuple[str, str, str]) -> str:
+        """Return the command for the lines from an offset on that show the order of their times."""
+        return self._command(_TIMELINE, _STAMP, file, start, self.most_output, *(mark.lower() for mark in marks))
 
     def wait(self, inode: str, position: int, seconds: int, settle: int, marks: Sequence[str]) -> str:
         """Block until a line with one of the marks is written behind the position, at most so many seconds."""

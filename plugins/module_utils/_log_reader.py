@@ -7,34 +7,34 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ._client_log import CLIENT_LOG, TOKEN_MARK, read_spellings
 from ._errors import IdentityBrokerError
-from ._federation_log import (
-    LOOKUP_MARK,
-    NOT_FOUND_MARK,
-    REFUSAL_MARK,
-    LoginAttempt,
-    context_ids,
-    decisive_lines,
-    in_domain,
-    lookup_is_missing,
-    newest_distinct,
-    read_attempts,
-    timestamp_of,
-)
+from ._federation_log import LoginAttempt, attempts_of, decisive_lines, in_domain, login_contexts, newest_distinct
 from ._log_commands import MOST_OUTPUT, LogCommands, refusal_to_read
-from ._log_window import LOOK_BACK, WINDOWS, Clock, LogFile, first_wanted, next_start, older_files, read_clock
+from ._log_completeness import Completeness, judge
+from ._log_lines import LOGIN_MARKS, LOOKUP_MARK, LoginLine, UnreadLine, login_lines, timestamp_of
+from ._log_window import (
+    WINDOWS,
+    Clock,
+    LogFile,
+    Window,
+    is_in_order,
+    next_start,
+    older_files,
+    placed,
+    read_clock,
+    window_of,
+)
 from ._login_failures import FAILURE_MARKS, KEY_MARK, LoginFailure, is_unexplained, read_failures
 
-CONTEXTS_A_COMMAND = 1000
-MOST_CONTEXTS = 5000
-MORE_FOR_ALL = 8
-"""How many times as much may be read where every login is wanted, and none is bound."""
-LINE_MARKS = (LOOKUP_MARK, NOT_FOUND_MARK, REFUSAL_MARK)
+MAX_OUTPUT = 8 * MOST_OUTPUT
+"""Bytes of login lines that are read from one file."""
+UNCERTAIN = "the offset of the log's time stamps from UTC is not certain, so since cannot be judged"
+"""The gap after which only the position in the file, or an ExternalId that is given, helps."""
 
 Execute = Callable[[str], tuple[str, str]]
 """Runs a command on the appliance; returns standard output and standard error."""
@@ -58,7 +58,7 @@ class Request:
 
 @dataclass
 class Reading:
-    """What was found. C(gaps) says why the list may be short of attempts; empty means that it is complete."""
+    """What was found. `gaps` says why the list may be short of attempts; empty means that it is complete."""
 
     clock: Clock
     position: tuple[str, int]
@@ -69,6 +69,7 @@ class Reading:
     """The line that decided each login, by login context."""
     spellings: list[tuple[str, str]] = field(default_factory=list)
     """Names and domains under which vCenter knows who was let in."""
+    completeness: Completeness = field(default_factory=Completeness)
 
 
 def read_log(request: Request, execute: Execute) -> Reading:
@@ -80,14 +81,10 @@ class _Reader:
     def __init__(self, request: Request, execute: Execute) -> None:
         self._request = request
         self._execute = execute
-        more = 1 if request.denied_only else MORE_FOR_ALL
-        self._most_output, self._most_contexts = more * MOST_OUTPUT, more * MOST_CONTEXTS
-        self._commands = LogCommands(secrets.token_hex(12), request.log_path, self._most_output)
-        self._marks: tuple[str, ...] = (REFUSAL_MARK, NOT_FOUND_MARK) if request.denied_only else LINE_MARKS
-        if request.evidence:
-            self._marks += FAILURE_MARKS
+        self._commands = LogCommands(secrets.token_hex(12), request.log_path, MAX_OUTPUT)
+        self._marks: tuple[str, ...] = LOGIN_MARKS + (FAILURE_MARKS if request.evidence else ())
         self._hits = ""
-        self._lines: dict[str, str] = {}
+        self._order: list[str] = []
         self._gaps: list[str] = []
 
     def read(self) -> Reading:
@@ -95,31 +92,46 @@ class _Reader:
         opened = self._run(self._commands.open(rotated=True))
         files = files_of(opened["files"])
         current = files[0]
-        last_line = opened["last"].rstrip("\n")
-        clock = read_clock(int(opened["now"]), current.modified, last_line)
+        clock = self._clock(int(opened["now"]), files, opened["last"])
+        window = Window() if request.wait else window_of(request.since, clock)
         here = clock.log_time(clock.now)
-        log_end = max(timestamp_of(last_line) or here, here)
         if request.wait:
-            attempts = self._wait_for(current, log_end + timedelta(seconds=2 * (request.wait + request.settle)))
+            lines, attempts = self._wait_for(current, here + timedelta(seconds=2 * (request.wait + request.settle)))
         else:
-            attempts = self._search(files, first_wanted(request.since, clock), clock, log_end)
+            last = (timestamp_of(line) for line in reversed(opened["last"].split("\n")))
+            log_end = max(next((stamp for stamp in last if stamp), here), here)
+            lines, clock = self._search(files, window, clock)
+            attempts = [a for a in self._listed(lines, log_end) if window.contains(a.timestamp)]
+        completeness = judge(lines, request.domain, window)
         chosen, cut = newest_distinct(attempts, request.limit)
         if cut:
             self._gaps.append(f"there are more than {request.limit} ExternalIds (limit)")
-        wanted = first_wanted(request.since, clock)
-        failures = [failure for failure in self._failures(current) if wanted is None or failure.timestamp >= wanted]
-        lines = (
-            {attempt.context_id: self._lines.get(attempt.context_id, "") for attempt in chosen}
-            if request.evidence
-            else {}
+        failures = [each for each in self._failures(current) if window.contains(each.timestamp)]
+        of_line = decisive_lines(self._hits) if request.evidence else {}
+        evidence = {attempt.context_id: of_line.get(attempt.context_id, "") for attempt in chosen}
+        return Reading(
+            clock,
+            (current.inode, current.size),
+            chosen,
+            list(dict.fromkeys([*self._gaps, *completeness.gaps])),
+            failures,
+            evidence if request.evidence else {},
+            self._spellings() if request.evidence else [],
+            completeness,
         )
-        gaps = list(dict.fromkeys(self._gaps))
-        spellings = self._spellings() if request.evidence else []
-        return Reading(clock, (current.inode, current.size), chosen, gaps, failures, lines, spellings)
+
+    def _clock(self, now: int, files: Sequence[LogFile], last_lines: str) -> Clock:
+        """Compare the log's last readable line with the time of change; in a log that was just rotated, that of the file before."""
+        current, *rotated = files
+        clock = read_clock(now, current.modified, last_lines, is_empty=current.size == 0)
+        if self._request.include_rotated and rotated and not any(map(timestamp_of, last_lines.split("\n"))):
+            newest = max(rotated, key=lambda file: file.modified)
+            clock = read_clock(now, newest.modified, self._run(self._commands.last(newest.path))["last"])
+        return clock
 
     def _spellings(self) -> list[tuple[str, str]]:
         """The end of the vSphere Client's log. Where there is none, or it may not be read, nothing is known of them."""
-        commands = LogCommands(secrets.token_hex(12), self._request.client_log_path, self._most_output)
+        commands = LogCommands(secrets.token_hex(12), self._request.client_log_path)
         opened = commands.sections(self._execute(commands.open(rotated=False))[0])
         if opened is None or refusal_to_read(opened):
             return []
@@ -130,13 +142,14 @@ class _Reader:
         return read_spellings(found.get("lines", "")) if found else []
 
     def _search(
-        self, files: Sequence[LogFile], wanted: datetime | None, clock: Clock, log_end: datetime
-    ) -> list[LoginAttempt]:
-        current, older = files[0], older_files(files, files[0].path, wanted, clock)
-        text, reaches_back = self._search_file(current, current, wanted)
+        self, files: Sequence[LogFile], window: Window, clock: Clock
+    ) -> tuple[list[LoginLine | UnreadLine], Clock]:
+        """Return the login lines of the files, and the clock as far as the order of the lines confirms it."""
+        current, older = files[0], older_files(files, files[0].path, window.first, clock)
+        text, reaches_back = self._search_file(current, current, window)
         for file in older if not reaches_back else ():
             if not self._request.include_rotated:
-                if wanted is not None:
+                if window.first is not None:
                     self._gaps.append("the log was rotated inside the window (include_rotated)")
                 break
             if self._limit_is_reached(text):
@@ -144,60 +157,56 @@ class _Reader:
                     f"older files were not read, since {self._request.limit} ExternalIds were found (limit)"
                 )
                 break
-            older_text, reaches_back = self._search_file(file, current, wanted)
+            older_text, reaches_back = self._search_file(file, current, window)
             text = older_text + text
             if reaches_back:
                 break
-        attempts = read_attempts(text, log_end)
-        if lookup_is_missing(text):
-            self._gaps.append("a refused login's first lines are not in what was read")
-        return [a for a in attempts if self._counts(a) and (wanted is None or a.timestamp >= wanted)]
+        lines = login_lines(text)
+        if window.first is None:
+            return lines, clock
+        readable, not_after = placed(self._order)
+        if not is_in_order(readable, window):
+            clock = replace(clock, certain=False)
+        if not clock.certain:
+            self._gaps.append(UNCERTAIN)
+        return [_placed(line, not_after) for line in lines], clock
 
-    def _search_file(self, file: LogFile, current: LogFile, wanted: datetime | None) -> tuple[str, bool]:
-        """The lines of the file's attempts, and whether it reaches back beyond the wanted time."""
+    def _search_file(self, file: LogFile, current: LogFile, window: Window) -> tuple[str, bool]:
+        """Return the file's login lines, and whether it reaches back beyond the window."""
         start: int | None = None
         first: datetime | None = None
-        hits = ""
+        wanted, hits = window.first, ""
         while True:
             # Where all is wanted, a part would be read twice.
             whole = file.compressed or (wanted is None and not self._request.limit)
             offset = 0 if whole and start is None else next_start(file.size, start, first, wanted)
+            if offset is None and start and judge(login_lines(hits), self._request.domain, window).without_lookup:
+                offset = next_start(file.size, start, None, None)
             if offset is None:
                 break
             start = offset
             found = self._run(self._commands.scan(file.path, start, self._marks))
-            hits, first = found["lines"], timestamp_of(found["first"].strip("\n"))
+            hits = found["lines"]
+            first = next((stamp for line in found["first"].split("\n") if (stamp := timestamp_of(line))), None)
             self._notice_rotation(found["current"], current)
             if self._limit_is_reached(hits) and next_start(file.size, start, first, wanted) is not None:
                 self._gaps.append(f"reading stopped at {self._request.limit} ExternalIds (limit)")
                 break
-        if len(hits.encode()) >= self._most_output:
-            self._gaps.append(f"there is more than {self._most_output >> 20} MiB of refusals")
-        self._hits += hits
-        if self._request.denied_only or lookup_is_missing(hits):
-            text = self._lines_of(file.path, context_ids(hits), max(0, (start or 0) - LOOK_BACK), current)
-        else:
-            text = self._noted(hits)
-        return text, bool(first and wanted and first < wanted)
+        self._notice_size(hits)
+        self._hits = hits + self._hits
+        if wanted is not None:
+            self._note_order(file, start or 0, current)
+        return hits, bool(first and wanted and first < wanted)
 
-    def _lines_of(self, path: str, contexts: Sequence[str], start: int, current: LogFile) -> str:
-        if len(contexts) > self._most_contexts:
-            self._gaps.append(f"there are more than {self._most_contexts} logins")
-        newest = list(contexts)[-self._most_contexts :]
-        text = ""
-        for at in range(0, len(newest), CONTEXTS_A_COMMAND):
-            batch = newest[at : at + CONTEXTS_A_COMMAND]
-            found = self._run(self._commands.select(path, start, batch, LINE_MARKS))
-            if len(found["lines"].encode()) >= self._most_output:
-                self._gaps.append(f"there is more than {self._most_output >> 20} MiB of logins")
-            self._notice_rotation(found["current"], current)
-            text += found["lines"]
-        return self._noted(text)
+    def _note_order(self, file: LogFile, start: int, current: LogFile) -> None:
+        found = self._run(self._commands.timeline(file.path, start, LOGIN_MARKS))
+        self._notice_size(found["lines"])
+        self._notice_rotation(found["current"], current)
+        self._order = [*found["lines"].rstrip("\n").split("\n"), *self._order]
 
-    def _noted(self, text: str) -> str:
-        if self._request.evidence:
-            self._lines |= decisive_lines(text)
-        return text
+    def _notice_size(self, text: str) -> None:
+        if len(text.encode("utf-8", "surrogateescape")) >= MAX_OUTPUT:
+            self._gaps.append(f"there is more than {MAX_OUTPUT >> 20} MiB of logins")
 
     def _failures(self, file: LogFile) -> list[LoginFailure]:
         """Those of which something is in what was read; the keys are looked at only where nothing else explains one."""
@@ -207,19 +216,27 @@ class _Reader:
         found = self._run(self._commands.scan(file.path, max(0, file.size - WINDOWS[-1]), (KEY_MARK,)))
         return read_failures(self._hits + found["lines"])
 
-    def _wait_for(self, current: LogFile, log_end: datetime) -> list[LoginAttempt]:
-        """Attempts made from now on. "From now on" is a position in the file, not a time."""
+    def _wait_for(self, current: LogFile, log_end: datetime) -> tuple[list[LoginLine | UnreadLine], list[LoginAttempt]]:
+        """Return the login lines from now on, and their attempts. "From now on" is a position in the file, not a time."""
         request = self._request
         deadline = time.monotonic() + request.wait
+        ends_with = tuple(mark for mark in self._marks if mark != LOOKUP_MARK)
         while True:
             seconds = max(0, round(deadline - time.monotonic()))
-            self._run(self._commands.wait(current.inode, current.size, seconds, request.settle, self._marks))
+            marks = ends_with if request.denied_only else self._marks
+            self._run(self._commands.wait(current.inode, current.size, seconds, request.settle, marks))
             found = self._run(self._commands.scan(current.path, current.size, self._marks))
-            text = self._lines_of(current.path, context_ids(found["lines"]), current.size, current)
+            self._notice_rotation(found["current"], current)
+            self._notice_size(found["lines"])
             self._hits = found["lines"]
-            attempts = [attempt for attempt in read_attempts(text, log_end) if self._counts(attempt)]
-            if attempts or time.monotonic() >= deadline:
-                return attempts
+            lines = login_lines(self._hits)
+            attempts = self._listed(lines, log_end)
+            # What cannot be read stays so.
+            if attempts or judge(lines, request.domain, Window()).unread or time.monotonic() >= deadline:
+                return lines, attempts
+
+    def _listed(self, lines: Sequence[LoginLine | UnreadLine], log_end: datetime | None = None) -> list[LoginAttempt]:
+        return [attempt for attempt in attempts_of(login_contexts(lines), log_end) if self._counts(attempt)]
 
     def _counts(self, attempt: LoginAttempt) -> bool:
         if self._request.denied_only and attempt.outcome != "denied":
@@ -227,7 +244,7 @@ class _Reader:
         return attempt.malformed or in_domain(attempt, self._request.domain)
 
     def _limit_is_reached(self, text: str) -> bool:
-        found = {a.external_id for a in read_attempts(text) if in_domain(a, self._request.domain)}
+        found = {a.external_id for a in self._listed(login_lines(text)) if in_domain(a, self._request.domain)}
         return 0 < self._request.limit <= len(found)
 
     def _notice_rotation(self, described: str, current: LogFile) -> None:
@@ -246,6 +263,10 @@ class _Reader:
         if self._commands.is_damaged(errors) or "damaged" in sections:
             self._gaps.append("a compressed log file is damaged")
         return sections
+
+
+def _placed(line: LoginLine | UnreadLine, not_after: Mapping[str, datetime | None]) -> LoginLine | UnreadLine:
+    return replace(line, not_after=not_after.get(line.text)) if isinstance(line, UnreadLine) else line
 
 
 def files_of(described: str) -> list[LogFile]:

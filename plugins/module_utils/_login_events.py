@@ -157,12 +157,21 @@ class LoginEvents:
                 events.append(self._numbered({"login": login}))
         return events
 
-    def _count(self, attempt: LoginAttempt, now: float) -> None:
+    def count_unread(self, lines: int, now: float) -> None:
+        """Count login lines that could not be read as malformed attempts of unknown people."""
+        if lines:
+            self._add_unknown(lines, lines, now)
+
+    def _add_unknown(self, attempts: int, malformed: int, now: float) -> None:
         unknown = self._unknown
         if not unknown.attempts:
             unknown.due = max(now + self._telling.gather, unknown.quiet_until)
-        unknown.attempts += 1
-        unknown.malformed += attempt.malformed
+        unknown.attempts += attempts
+        unknown.malformed += malformed
+
+    def _count(self, attempt: LoginAttempt, now: float) -> None:
+        self._add_unknown(1, int(attempt.malformed), now)
+        unknown = self._unknown
         name = hashlib.sha256((attempt.external_id or "").encode("utf-8", "surrogateescape")).hexdigest()[:16]
         if name not in unknown.distinct and len(unknown.distinct) < MOST_DISTINCT:
             unknown.distinct[name] = None

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ._federation_log import escaped, log_line
+from ._federation_log import escaped
+from ._log_lines import log_line
 
 FAILURE_MARKS = (
     "Authorize request failed with error ",
@@ -132,7 +133,7 @@ def _failure(text: str) -> LoginFailure | None:
     return LoginFailure(
         line.timestamp,
         cause,
-        line.context_id,
+        line.context,
         line.source_ip,
         escaped(value) if value else None,
         escaped(text, most=1000),

@@ -9,19 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ._federation_log import (
-    LOOKUP_MARK,
-    NOT_FOUND_MARK,
-    REFUSAL_MARK,
-    SETTLED,
-    LoginAttempt,
-    context_ids,
-    read_attempts,
-)
+from ._federation_log import SETTLED, LoginAttempt, escaped, read_attempts
+from ._log_lines import UnreadLine, has_login_mark, login_line
 
 SETTLE = 0.25
 """Seconds after a refusal in which other lines of the login may still contradict it."""
 LONGEST_LINE = 16384
+LONGEST_UNREAD = 200
+"""Characters kept of a line that cannot be read."""
 MOST_LINES = 20
 """Lines kept of one login."""
 MOST_OPEN = 5000
@@ -30,7 +25,6 @@ KEPT_FINISHED = 200
 """How many finished logins a saved stream remembers, for lines of theirs that come late."""
 
 _LONG_AFTER = datetime.fromisoformat("9999-12-31")
-_MARKS = (LOOKUP_MARK, NOT_FOUND_MARK, REFUSAL_MARK)
 
 
 @dataclass
@@ -45,13 +39,23 @@ class LoginStream:
     def __init__(self) -> None:
         self._open: dict[str, _Login] = {}
         self._finished: dict[str, None] = {}
+        self._unread: list[str] = []
 
     def feed(self, text: str, now: float) -> None:
         """Take whole lines, in the order of the log."""
+        if not has_login_mark(text):
+            return
         for line in text.split("\n"):
-            if len(line) <= LONGEST_LINE and any(mark in line for mark in _MARKS):
-                for context in context_ids(line):
-                    self._note(context, line, now)
+            read = login_line(line[:LONGEST_LINE])
+            if isinstance(read, UnreadLine):
+                self._unread.append(escaped(line[:LONGEST_UNREAD]))
+            elif read is not None and read.context is not None:
+                self._note(read.context, line, now, refused=read.kind == "refusal")
+
+    def take_unread(self) -> list[str]:
+        """Return the beginnings of the login lines that could not be read since the last call, escaped."""
+        unread, self._unread = self._unread, []
+        return unread
 
     def finished(self, now: float) -> list[LoginAttempt]:
         """The logins that are finished by now: refused, or not refused within the time that it takes."""
@@ -75,13 +79,13 @@ class LoginStream:
         """When the next one will be."""
         return min((login.due for login in self._open.values()), default=None)
 
-    def _note(self, context: str, line: str, now: float) -> None:
+    def _note(self, context: str, line: str, now: float, *, refused: bool) -> None:
         if context in self._finished:
             return
         login = self._open.setdefault(context, _Login(now + SETTLED.total_seconds()))
         if len(login.lines) < MOST_LINES:
             login.lines.append(line)
-        if REFUSAL_MARK in line:
+        if refused:
             login.due = min(login.due, now + SETTLE)
 
     def state(self) -> dict[str, Any]:

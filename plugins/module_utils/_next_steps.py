@@ -53,6 +53,11 @@ CASES = {
         "without --check.",
         _PLAYBOOK + "provision -e federated_users_recreate=true" + _LOOK,
     ),
+    "other_attribute": (
+        "Set the attribute by which the broker looks users up back to ExternalId, as Broadcom's articles KB 437271 and 440397 show "
+        "it (internal_user_identifier_attribute of the identity provider). This shows the identity provider.",
+        _MODULE + "broker_provider_info",
+    ),
     "wrong_domain": (
         "Correct the domain, federated_users_domain, to the one of the provider with which the person logs in; delete the entry "
         "of the other domain, and provision anew.",

@@ -94,7 +94,9 @@ def plan(
     binding = None
     if login_attempts is not None and not problems:
         asked = [wanted for wanted in asked if _is_meant(wanted, login_attempts_of)]
-        binding, problem = bind(asked, login_attempts, _taken(directory, desired), owners)
+        binding, problem = bind(
+            asked, login_attempts, _taken(directory, desired), owners, users=situation.users, desired=desired
+        )
         if problem:
             problems.append(problem)
         if binding:

@@ -13,9 +13,14 @@ short_description: Read the ExternalIds of refused logins from the appliance's l
 version_added: 0.1.0
 description:
   - Reads login attempts from the Identity Broker's log on the vCenter Server Appliance, over the task's own connection.
-  - Nothing is needed there but a POSIX C(sh), C(grep), C(tail), C(head), C(zcat), C(date), C(wc) and C(ls); no Python. Waiting
-    uses C(sleep) where it is there.
+  - Nothing is needed there but a POSIX C(sh), C(grep), C(tail), C(head), C(zcat), C(date), C(wc) and C(ls); no Python. C(sleep) and
+    C(awk) are used where they exist.
   - An attempt says that somebody had this ExternalId, never who.
+  - The log may be as the appliance writes it, or forwarded. These forms are read, each for the whole line, a zone after the time
+    stamp, the prefixes of RFC 3164, RFC 5424 and container runtimes, and ANSI colours. A login line in any other form makes the
+    list incomplete, and an incomplete list is never used to bind an ExternalId. A login line contains C(Fetching user for jit login
+    context), C(User fetching exception with nameId) or C(Failing login. contextUuid), and is written by C(AuthResponseUserResolver)
+    or C(LoginEventServiceAspect), or does not have the shape of a log line.
   - A refused SSH login is not tried again, whatever C(ANSIBLE_SSH_RETRIES) says, since three failures lock root for 15 minutes.
   - Only reads, so check mode does the same; what O(open_ssh) does is told there.
 author:
@@ -56,6 +61,11 @@ options:
     description:
       - Only attempts since then. A span such as V(30m), V(2h) or V(1d) before the appliance's own clock, or a time in ISO 8601,
         which is UTC unless it names a zone.
+      - The log's time stamps name no zone. Their offset from UTC is the difference between the last readable line and the time when
+        the file was last changed. It is certain if it is within two minutes of an offset that some time zone has, and if no stamp
+        steps back by more than two minutes from the first line inside the window to the end of the file. If it is not certain, the
+        list is incomplete.
+      - An attempt whose stamp is more than two minutes ahead of the clock is left out.
       - The default is the whole current log.
     type: str
   outcome:
@@ -233,9 +243,17 @@ attempts:
       type: str
       sample: 898f3c9c-8385-4cd1-8e65-55469e40d480
     malformed:
-      description: Whether the lines of this login contradict each other, or hold a value that no ExternalId can have.
+      description:
+        - Whether the attempt is no evidence of an ExternalId, because the lines of this login contradict each other, because they
+          contain a value that no ExternalId can have, or because of another RV(attempts[].attribute).
       type: bool
       sample: false
+    attribute:
+      description:
+        - The user attribute by which the broker looked for the value. Normally V(ExternalId), which some logs spell V(ExternalID).
+      type: str
+      version_added: 0.9.1
+      sample: ExternalId
 failures:
   description:
     - With O(evidence), the logins that failed before anybody was looked up, newest first. What they say is escaped; nobody's
@@ -284,7 +302,7 @@ spellings:
   elements: dict
   sample: [{name: muffin, domain: lab.example.org}]
 complete:
-  description: Whether these are all attempts that were asked for. A list cut short is never used to bind an ExternalId.
+  description: Whether these are all attempts that were asked for. An incomplete list is never used to bind an ExternalId.
   returned: success
   type: bool
   sample: true
@@ -294,6 +312,39 @@ gaps:
   type: list
   elements: str
   sample: []
+unread:
+  description:
+    - The login lines of O(domain) within O(since) that cannot be read. A line whose domain cannot be read counts for every domain.
+      A line whose time stamp cannot be read counts as written between the readable lines around it.
+  returned: success
+  type: dict
+  version_added: 0.9.1
+  contains:
+    count:
+      description: How many there are.
+      type: int
+      sample: 0
+    lines:
+      description: The first five of them, escaped.
+      type: list
+      elements: str
+      sample: []
+unresolved:
+  description:
+    - The look-ups by ExternalId that no refusal follows, the newest one for each ExternalId, in the form of RV(attempts). Most of
+      them are logins that were allowed. M(homelab.identity_broker.scim_users) binds nothing if no user of the broker has one of
+      these ExternalIds.
+  returned: success
+  type: list
+  elements: dict
+  version_added: 0.9.1
+  sample: []
+offset:
+  description: The offset of the log's time stamps from UTC, or null if it is not certain. Times are then taken for UTC.
+  returned: success
+  type: str
+  version_added: 0.9.1
+  sample: "+02:00"
 summary:
   description: The attempts in lines for people.
   returned: success
@@ -326,7 +377,7 @@ ansible_facts:
   type: dict
   contains:
     externalid:
-      description: The newest ExternalId that is not malformed, or null.
+      description: The newest ExternalId of an attempt that is not malformed, or null.
       type: str
       sample: d0e97cc3-ff12-42fd-b4ba-6a30626bd50e
     externalid_attempts:

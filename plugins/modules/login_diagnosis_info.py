@@ -99,7 +99,8 @@ findings:
       description:
         - V(refused_at_provider), V(user_not_found), V(unknown_external_id), V(external_id_differs), V(wrong_domain), V(inactive),
           V(no_permission), V(claim_missing), V(key_or_trust), V(client_secret), V(provider_error), V(clock_skew), V(broker_down),
-          V(never_reached), V(would_be_let_in), V(allowed), V(refused), V(malformed), or V(unknown) where too little is known.
+          V(other_attribute) where the broker looked users up by another attribute than the ExternalId, V(never_reached),
+          V(would_be_let_in), V(allowed), V(refused), V(malformed), or V(unknown) where too little is known.
       type: str
       sample: inactive
     username:

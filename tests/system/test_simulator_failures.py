@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import (
-    lookup_is_missing,
-    read_attempts,
-)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import read_attempts
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_completeness import Completeness, judge
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_lines import login_lines
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_window import Window
 from simulator import CASES, DEFAULT_DOMAIN, FAILURES, INVENTORY, PEOPLE, Appliance, Failure
 from simulator.cli import main
 from simulator.client import Caller
@@ -105,7 +105,8 @@ def test_nobody_is_looked_up(appliance: Appliance, failure: Failure, told: list[
     assert lines[0] == f"Created new login context with id: {login.context_id}"
     assert [line.startswith(start) for line, start in zip(lines[4:], told, strict=True)] == [True] * len(told)
     text = appliance.log_path.read_text()
-    assert (read_attempts(text), lookup_is_missing(text)) == ([], False)
+    assert read_attempts(text) == []
+    assert judge(login_lines(text), None, Window()) == Completeness()
     assert users(appliance) == before
     assert appliance.login("muffin").inventory == INVENTORY
 

@@ -35,6 +35,8 @@ FLOORS = (
             "_user_permissions",
             "_next_steps",
             "_login_failures",
+            "_log_completeness",
+            "_log_lines",
             "_log_window",
             "_log_commands",
             "_summary",

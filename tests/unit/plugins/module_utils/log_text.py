@@ -96,6 +96,7 @@ class Login:
             reason=self.reason,
             source_ip=self.source,
             malformed=False,
+            attribute=self.attribute,
         )
 
 

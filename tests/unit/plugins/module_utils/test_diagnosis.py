@@ -185,3 +185,17 @@ def test_who_was_refused_and_has_an_entry_by_now_is_told_that_a_permission_lacks
     own = Permission(Principal("user", "ann", LAB), "-1", True)
     known = Known(attempts=known.attempts, users=(ann,), domains=(LAB,), permissions=(own,))
     assert [finding["case"] for finding in found(known, ["ann"])] == ["would_be_let_in"]
+
+
+def test_a_look_up_by_another_attribute_is_a_case_of_its_own() -> None:
+    attempt = replace(attempt_of("ann", "denied"), attribute="userName", malformed=True)
+    spelt = replace(attempt_of("id-9", "denied", 1), attribute="ExternalID")
+    known = Known(attempts=[attempt, spelt], users=[])
+    first, second = diagnose(known, [], LAB, 0)
+    assert (first.case, first.username, second.case) == ("other_attribute", None, "unknown_external_id")
+    assert "userName" in first.says
+    assert "ExternalId" in next_step(first.case, None, None).says
+    # It concerns every user, so it is also said when users are named.
+    general, named = diagnose(known, ["ann"], LAB, 0)
+    assert (general.case, named.case) == ("other_attribute", "user_not_found")
+    assert "userName" in told([general])[0]

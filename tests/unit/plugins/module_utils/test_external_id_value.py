@@ -111,6 +111,7 @@ def test_a_result_tells_its_time_in_utc() -> None:
 
 def test_a_result_has_all_keys_always() -> None:
     keys = ["timestamp", "external_id", "domains", "outcome", "reason", "source_ip", "context_id", "malformed"]
+    keys.append("attribute")
     assert list(Login(CONTEXT).attempt.result()) == keys
     assert list(Login(CONTEXT, source=None, reason=None, domains=()).attempt.result()) == keys
 

@@ -11,10 +11,11 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._federatio
     LoginAttempt,
     context_ids,
     in_domain,
-    lookup_is_missing,
     read_attempts,
-    timestamp_of,
 )
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_completeness import Completeness, judge
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_lines import login_lines, timestamp_of
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_window import Window
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_text import (
     CONTEXTS,
     END,
@@ -52,6 +53,7 @@ ARTICLES = {
             reason="USER_NOT_FOUND",
             source_ip="198.51.100.17",
             malformed=False,
+            attribute="ExternalID",
         )
     ],
     "kb_440397.txt": [
@@ -75,6 +77,7 @@ ARTICLES = {
             reason="USER_NOT_FOUND",
             source_ip=None,
             malformed=True,
+            attribute="userName",
         ),
     ],
     "kb_440496.txt": [
@@ -95,7 +98,7 @@ ARTICLES = {
 @pytest.mark.parametrize("name", ARTICLES)
 def test_the_lines_of_the_articles_are_read(name: str) -> None:
     assert read_attempts(fixture(name)) == ARTICLES[name]
-    assert not lookup_is_missing(fixture(name))
+    assert judge(login_lines(fixture(name)), None, Window()) == Completeness()
 
 
 @pytest.mark.parametrize("name", ARTICLES)
@@ -139,15 +142,6 @@ def test_a_user_who_was_not_found_is_never_taken_for_allowed() -> None:
     login = Login(ONE)
     (attempt,) = read_attempts(text_of(login.lookup, login.not_found), END)
     assert (attempt.outcome, attempt.reason) == ("unknown", None)
-
-
-def test_a_refusal_whose_look_up_is_not_in_the_text_is_told() -> None:
-    login = Login(ONE)
-    text = text_of(login.not_found, login.refusal)
-    assert lookup_is_missing(text)
-    (attempt,) = read_attempts(text, END)
-    assert attempt.malformed
-    assert not lookup_is_missing(text_of(login.lookup, login.refusal))
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,9 @@ BUILDERS: list[Callable[[LogCommands, str, list[str], list[str], int], tuple[str
         commands.scan(file, number, one),
         [file, str(number), str(MOST_OUTPUT), *(part for mark in one for part in ("-e", mark))],
     ),
-    lambda commands, file, one, two, number: (
-        commands.select(file, number, one, two),
-        [file, str(number), str(MOST_OUTPUT), "\n".join(two), *(part for mark in one for part in ("-e", mark))],
+    lambda commands, file, _one, _two, number: (
+        commands.timeline(file, number, (file, file, file)),
+        [file, str(number), str(MOST_OUTPUT), *[file.lower()] * 3],
     ),
     lambda commands, file, one, _two, number: (
         commands.wait(file, number, number, number, one),
@@ -75,7 +75,7 @@ def test_every_value_is_one_argument_of_a_fixed_script(
     assert words[:3] == ["sh", WORD, log]
     # What is left over is the pattern of a time stamp, which is fixed as well.
     rest = words[3:]
-    assert [word for word in rest if not word.startswith("^[0-9]")] == expected
+    assert [word for word in rest if not word.startswith("^((<[0-9]+>)")] == expected
 
 
 def test_the_whole_mark_stands_in_no_command() -> None:

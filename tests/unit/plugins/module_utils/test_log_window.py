@@ -5,18 +5,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._log_window import (
+    MAX_STEP,
+    OFFSETS,
     WINDOWS,
     Clock,
     LogFile,
+    Window,
     first_wanted,
+    is_in_order,
     next_start,
     older_files,
+    placed,
     read_clock,
     read_since,
+    window_of,
 )
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_text import log_line
 from hypothesis import example, given
@@ -117,11 +124,40 @@ def test_the_offset_of_the_log_is_found(offset: timedelta, age: int, lag: int) -
     assert read_clock(NOW, written, line) == Clock(MOMENT, offset, True)
 
 
-@given(st.integers(-56, 56), st.integers(0, 100), st.integers(0, 10**7), st.integers(0, 999))
-def test_every_zone_is_found(quarters: int, lag: int, age: int, milliseconds: int) -> None:
-    offset = timedelta(minutes=15 * quarters)
+@given(st.sampled_from(OFFSETS), st.integers(0, 100), st.integers(0, 10**7), st.integers(0, 999))
+def test_every_zone_is_found(hours: float, lag: int, age: int, milliseconds: int) -> None:
+    offset = timedelta(hours=hours)
     stamp = MOMENT + offset - timedelta(seconds=age + lag) + timedelta(milliseconds=milliseconds)
     assert read_clock(NOW, NOW - age, line_at(stamp)) == Clock(MOMENT, offset, True)
+
+
+def test_the_offsets_are_those_that_time_zones_have() -> None:
+    year = [datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 13)]
+    zones = [
+        ZoneInfo(name) for name in available_timezones() if not name.startswith(("Etc/", "Factory", "posix/", "right/"))
+    ]
+    existing = {moment.astimezone(zone).utcoffset() for zone in zones for moment in year}
+    # On the open sea, without a place in the database: UTC-12.
+    assert {timedelta(hours=hours) for hours in OFFSETS} - {timedelta(hours=-12)} == existing - {timedelta(hours=-12)}
+
+
+@given(st.sampled_from(OFFSETS), st.integers(-120, 120))
+def test_an_offset_is_certain_within_two_minutes(hours: float, seconds: int) -> None:
+    stamp = MOMENT + timedelta(hours=hours, seconds=seconds)
+    assert read_clock(NOW, NOW, line_at(stamp)).certain
+
+
+@given(st.integers(-60 * 60 * 24 * 6, 60 * 60 * 24 * 6))
+def test_no_other_offset_is_certain(seconds: int) -> None:
+    near = min(abs(timedelta(seconds=seconds) - timedelta(hours=hours)) for hours in OFFSETS)
+    assert read_clock(NOW, NOW, line_at(MOMENT + timedelta(seconds=seconds))).certain is (near <= MAX_STEP)
+
+
+def test_the_last_readable_line_counts() -> None:
+    lines = [line_at(MOMENT + timedelta(hours=5)), line_at(MOMENT + timedelta(hours=2)), line_at(MOMENT)[:40]]
+    assert read_clock(NOW, NOW, "\n".join(lines)) == Clock(MOMENT, timedelta(hours=2), True)
+    assert read_clock(NOW, NOW, lines[-1]) == Clock(MOMENT, timedelta(0), False)
+    assert read_clock(NOW, NOW, "", is_empty=True) == Clock(MOMENT, timedelta(0), True)
 
 
 @pytest.mark.parametrize("minutes", [5, 7, 10, 22, 24 * 60, 15 * 24 * 60, 14 * 60 + 20])
@@ -138,6 +174,28 @@ def test_a_host_that_cannot_tell_when_the_log_was_written() -> None:
 @pytest.mark.parametrize("line", ["", "half a line", "2026-02-04T15:00:00,000"])
 def test_a_log_without_a_line_has_no_offset(line: str) -> None:
     assert read_clock(NOW, NOW, line).offset == timedelta(0)
+
+
+WINDOW = window_of(timedelta(minutes=30), Clock(MOMENT, timedelta(hours=2), True))
+
+
+def test_a_window_ends_two_minutes_after_the_clock() -> None:
+    here = MOMENT + timedelta(hours=2)
+    for minutes, inside in ((-30, True), (-30.1, False), (0, True), (2, True), (2.1, False), (5 * 24 * 60, False)):
+        assert WINDOW.contains(here + timedelta(minutes=minutes)) is inside
+    assert window_of(None, Clock(MOMENT, timedelta(0), False)) == Window()
+    assert Window().contains(here + timedelta(days=999))
+
+
+@given(st.lists(st.integers(-4000, 200), max_size=12))
+def test_the_order_is_that_of_the_lines_from_the_first_one_inside_the_window(seconds: list[int]) -> None:
+    here = MOMENT + timedelta(hours=2)
+    stamps = [here + timedelta(seconds=each) for each in seconds]
+    lines, _placed = placed([line_at(stamp) for stamp in stamps])
+    begin = next((number for number, stamp in enumerate(stamps) if WINDOW.contains(stamp)), len(stamps))
+    counting = stamps[begin:]
+    steps = [earlier - later for number, later in enumerate(counting) for earlier in counting[:number]]
+    assert is_in_order(lines, WINDOW) is (max(steps, default=timedelta(0)) <= MAX_STEP)
 
 
 @given(st.integers(0, 2**40), st.sampled_from([None, MOMENT]), st.sampled_from([None, MOMENT]), st.integers(-5, 5))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import decisive_lines, log_line
+from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import decisive_lines
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_lines import log_line
 from ansible_collections.homelab.identity_broker.plugins.module_utils._login_failures import (
     CAUSES,
     FAILURE_MARKS,
