@@ -15,6 +15,9 @@ options:
         needed, for its owner only.
       - Before an entry is deleted to be created anew, it is kept here with its group memberships; the next run of the same task
         goes on from there. Where that is not possible, nothing is deleted.
+      - Before users are deleted for good, by C(purge) or C(state=absent), they are written to a dated file here, with ExternalIds,
+        attributes and groups. The result names the file and the command that restores them. The files are not removed; they hold
+        names and addresses, so delete them when they are no longer needed.
       - What an interrupted run has done is written here as well, and the next run says it.
     type: path
     default: ~/.local/state/homelab.identity_broker

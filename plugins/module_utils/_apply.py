@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ._access import ScimAccess, Sender, plans_differ
@@ -65,6 +66,8 @@ class Applied:
 
     outcomes: list[Outcome]
     interrupted: bool = False
+    restore_file: Path | None = None
+    """The file from which deleted users can be restored."""
 
 
 @dataclass
@@ -160,8 +163,8 @@ class _Run:
             # What is still sent, such as the logging out, waits for nothing any more.
             self._work.http.hurry.set()
             self._break_off()
-            return Applied(self._outcomes, interrupted=True)
-        return Applied(self._outcomes)
+            return Applied(self._outcomes, interrupted=True, restore_file=self._writer.kept)
+        return Applied(self._outcomes, restore_file=self._writer.kept)
 
     def _settle(self) -> Listing | None:
         """Write in rounds. Returns what the broker holds in the end, or None where that could not be read."""

@@ -23,6 +23,7 @@ from ._journal import Journal
 from ._module import Session, Spec
 from ._provision import Provisioned
 from ._summary import group_summary, interruption, permission_summary, summary
+from ._undo import restore_command
 from ._users import USERNAME_FORMATS, WIRE_FORMS
 from ._vcenter import VcenterClient
 from ._workspace_one import ADVICE as WORKSPACE_ONE_ADVICE
@@ -253,6 +254,11 @@ class BrokerSession(Session):
         groups = [(each.plan.wanted.display_name, each.plan.operation, each.error) for each in done.groups]
         lines += group_summary(groups, check_mode=self._module.check_mode)
         lines += permission_summary(done.permissions.results(), done.powerless, check_mode=self._module.check_mode)
+        undo: dict[str, Any] = {"restore_file": done.restore_file, "restore_command": None}
+        if done.restore_file:
+            undo["restore_command"] = restore_command(done.restore_file)
+            lines.append(f"The deleted users are kept in {done.restore_file}. This restores them:")
+            lines.append(undo["restore_command"])
         if done.interrupted:
             lines = interruption(lines, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
             try:
@@ -261,8 +267,8 @@ class BrokerSession(Session):
                 self.warnings.append(str(error))
             # Ansible itself has stopped listening by now; the log of the system has not.
             self._module.log("\n".join(lines))
-            return {"summary": lines, "failed": True, "msg": "\n".join(lines)}
-        return {"summary": lines}
+            return {"summary": lines, **undo, "failed": True, "msg": "\n".join(lines)}
+        return {"summary": lines, **undo}
 
     @property
     def minted(self) -> bool:

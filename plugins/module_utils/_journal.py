@@ -3,8 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What must not get lost when a run is broken off, kept on the control node. PRIVATE to this collection.
 
-The folder holds a file for each entry that is being created anew, and words of runs that nobody listened to any more: what an
-interrupted one did, and what was left open on the appliance.
+The folder holds a file for each entry that is being recreated, a file of the users that each run deleted, and reports of
+interrupted runs: what they did, and what was left open on the appliance.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ._errors import InputError
 from ._private_file import write_private_file
 from ._recreation import Recreation, recreation_from_json
+from ._undo import FIELD as RESTORE_FILE
+from ._undo import Deleted, deleted_from_json
 
 FIELD = "journal_path"
 DEFAULT = "~/.local/state/homelab.identity_broker"
 REPORT = "interrupted.txt"
 SSH_REPORT = "ssh_open.txt"
-WITHOUT = "Without it no entry is deleted to be created anew."
+WITHOUT = "Without it, no entry is deleted."
 LONGEST_NAME = 128
 
 
@@ -71,6 +74,14 @@ class Journal:
         """Keep an entry before it is deleted. Raises InputError."""
         _write(self.place(recreation), json.dumps(recreation.to_json(), indent=1))
 
+    def keep_deleted(self, deleted: Deleted) -> Path:
+        """Write users to a dated file before they are deleted, and return the file. Raises InputError."""
+        self.check(deleted.host)
+        now = datetime.now(UTC)
+        file = self.folder(deleted.host) / f"deleted-{now:%Y%m%dT%H%M%S.%fZ}.restore"
+        _write(file, json.dumps(deleted.to_json(f"{now:%Y-%m-%dT%H:%M:%SZ}"), indent=1))
+        return file
+
     def place(self, recreation: Recreation) -> Path:
         """Where an entry is kept."""
         return self.folder(recreation.host) / f"{_as_file_name(recreation.id)}.json"
@@ -105,6 +116,17 @@ class Journal:
         except OSError:
             return ""
         return text.rstrip("\n")
+
+
+def read_deleted(path: str, first: int) -> Deleted:
+    """Read a file that `keep_deleted` wrote; positions of its users begin at `first`. Raises InputError."""
+    try:
+        return deleted_from_json(Path(path).expanduser().read_text(encoding="utf-8"), first)
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            RESTORE_FILE, f"{path} cannot be read ({reason})", "Give a file in journal_path that a deletion wrote."
+        ) from None
 
 
 def _as_file_name(text: str) -> str:

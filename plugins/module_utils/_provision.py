@@ -32,6 +32,7 @@ from ._plan import Plan, plan, refuse_duplicates
 from ._purge import Purge
 from ._recreation import Recreation
 from ._texts import folded
+from ._undo import Deleted, refuse_other_host
 from ._user_permissions import permitted_people, principals
 from ._users import DesiredUser, GroupReference, task_domains, users_from_scim
 
@@ -57,6 +58,8 @@ class Wanted:
     permissions: PermissionOptions = field(default_factory=PermissionOptions)
     domain: str | None = None
     guards: Guards = NO_GUARDS
+    restored: Deleted | None = None
+    """Users that a run deleted, and that are among `users`."""
     login: str = ""
     """The account that the task logs in to vCenter with."""
 
@@ -68,6 +71,8 @@ class Provisioned:
     plan: Plan
     outcomes: Sequence[Outcome]
     interrupted: bool = False
+    restore_file: str | None = None
+    """The file from which the users that the run deleted can be restored."""
     notes: tuple[str, ...] = ()
     groups: Sequence[GroupOutcome] = ()
     permissions: UserPermissions = field(default_factory=UserPermissions)
@@ -133,6 +138,7 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
     if any(each.groups for each in desired):
         work.groups = _groups(work)
     host = work.access.client.host
+    refuse_other_host(wanted.restored, host)
     work.recreations = work.journal.recreations(host)
     standing = {user.id for user in users}
     notes = [
@@ -188,7 +194,8 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
         {person for outcome in done.outcomes if outcome.error for person in _people(outcome)},
         "was not tried: the run was interrupted" if interrupted else None,
     )
-    return Provisioned(first, done.outcomes, interrupted, tuple(notes), mirrored, permissions)
+    kept = str(done.restore_file) if done.restore_file else None
+    return Provisioned(first, done.outcomes, interrupted, kept, tuple(notes), mirrored, permissions)
 
 
 def _joined(outcome: Outcome, mirrored: Sequence[Group]) -> list[str]:

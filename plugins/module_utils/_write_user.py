@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ._directory import CHANGING, Operation
@@ -16,6 +17,7 @@ from ._groups import ALL_USERS
 from ._journal import Journal
 from ._recreation import Recreation, memberships
 from ._scim import ScimClient
+from ._undo import Deleted, as_it_was
 from ._user_update import updated_document
 from ._users import User, differences, document_for_creation, other_wire_form
 
@@ -33,6 +35,8 @@ class UserWriter:
         self._groups: Sequence[Document] = ()
         self.groups_untold = False
         """Whether some memberships of those who are created anew are told neither by them nor by the groups."""
+        self.kept: Path | None = None
+        """The file to which the users that this run deletes were written."""
         self._deleted: set[str] = set()
         self._without_version: set[str] = set()
         self._lock = threading.Lock()
@@ -40,10 +44,12 @@ class UserWriter:
 
     def prepare(self, client: ScimClient, operations: Iterable[Operation]) -> None:
         """See, before the first deletion, that what a recreation loses can be kept and told. Raises InputError."""
-        recreated = [op for op in operations if op.kind == "recreate" and op.before and op.before.id in self.standing]
-        if recreated:
+        going = [
+            op for op in operations if op.kind in ("delete", "recreate") and op.before and op.before.id in self.standing
+        ]
+        if going:
             self._journal.check(client.host)
-            entries = [self.standing[op.before.id] for op in recreated if op.before]
+            entries = [self.standing[op.before.id] for op in going if op.before]
             if not all(_tells_groups(entry) for entry in entries):
                 # A list may leave the members out; then each group is asked.
                 self._groups = [
@@ -51,6 +57,20 @@ class UserWriter:
                     for group in client.groups()
                 ]
                 self.groups_untold = not all(_tells_members(group) for group in self._groups)
+
+        deleted = [op for op in going if op.kind == "delete"]
+        if deleted and self.kept is None:
+            users = tuple(
+                as_it_was(op.before, op.wanted.domain, self._group_names(op.before)) for op in deleted if op.before
+            )
+            self.kept = self._journal.keep_deleted(Deleted(client.host, users))
+
+    def _group_names(self, user: User) -> list[str]:
+        try:
+            return [group.name for group in memberships(self.standing[user.id], self._groups)]
+        except ValueError:
+            # A group that is in no listing any more; its name is all that is needed here.
+            return [name for name in user.groups if name != ALL_USERS]
 
     def write(self, client: ScimClient, operation: Operation) -> bool:
         """Send the operation. Return whether there was anything to send; what the broker refuses is raised."""

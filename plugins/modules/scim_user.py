@@ -162,6 +162,20 @@ left_alone:
   type: int
   sample: 0
   version_added: 0.9.1
+restore_file:
+  description:
+    - The file to which the deleted users were written before the first deletion, with ExternalIds, attributes and groups; null
+      if nobody was deleted.
+  returned: success
+  type: str
+  sample: /home/ansible/.local/state/homelab.identity_broker/vcsa.example.org/deleted-20260204T150523.412000Z.restore
+  version_added: 0.9.1
+restore_command:
+  description: The command that restores the users and their memberships from RV(restore_file); null if nobody was deleted.
+  returned: success
+  type: str
+  sample: ansible-playbook homelab.identity_broker.restore -e restore_file=/home/ansible/deleted.restore
+  version_added: 0.9.1
 minted:
   description: Whether a sync token was minted, by which the one before was revoked.
   returned: success
@@ -245,6 +259,8 @@ def main() -> None:
             "user": outcome.user.result() if outcome.user else None,
             "operation": outcome.operation.kind,
             "left_alone": len(done.plan.left_alone),
+            "restore_file": told["restore_file"],
+            "restore_command": told["restore_command"],
             "minted": session.minted,
             "unverified": list(outcome.unverified),
             "permissions": done.permissions.results(),

@@ -40,7 +40,7 @@ options:
   users:
     description:
       - The users. What an item does not say, the module's own options of the same name say.
-      - Needed, unless O(provider_users) is given.
+      - Needed, unless O(provider_users) or O(restore_file) is given.
     type: list
     elements: dict
     suboptions:
@@ -293,6 +293,13 @@ options:
         who are deleted in the same run do not count.
     type: str
     version_added: 0.9.1
+  restore_file:
+    description:
+      - A file on the host that runs the module, which an earlier run wrote to O(journal_path) before it deleted users, see
+        RV(restore_file). Its users are wanted besides O(users), with the ExternalIds, attributes and groups that they had.
+      - The file is refused if it was written for another host, and together with O(purge).
+    type: path
+    version_added: 0.9.1
   purge_action:
     description: Whether O(purge) deletes users, or deactivates them, which keeps their entries and locks them out.
     type: str
@@ -535,6 +542,20 @@ summary:
   type: list
   elements: str
   sample: ["created: muffin@lab.example.org, ExternalId d0e47cc3-ff12-45fd-b4ba-6a30628bd50e"]
+restore_file:
+  description:
+    - The file to which the deleted users were written before the first deletion, with ExternalIds, attributes and groups; null
+      if nobody was deleted.
+  returned: success, or failure after writing
+  type: str
+  sample: /home/ansible/.local/state/homelab.identity_broker/vcsa.example.org/deleted-20260204T150523.412000Z.restore
+  version_added: 0.9.1
+restore_command:
+  description: The command that restores the users and their memberships from RV(restore_file); null if nobody was deleted.
+  returned: success, or failure after writing
+  type: str
+  sample: ansible-playbook homelab.identity_broker.restore -e restore_file=/home/ansible/deleted.restore
+  version_added: 0.9.1
 minted:
   description: Whether a sync token was minted, by which the one before was revoked.
   returned: success, or failure after writing
@@ -565,7 +586,9 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._desired i
     in_domains,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._directory import CHANGING
+from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._guards import Guards, limit_option
+from ansible_collections.homelab.identity_broker.plugins.module_utils._journal import read_deleted
 from ansible_collections.homelab.identity_broker.plugins.module_utils._mirror import mirror_option
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._provider_users import (
@@ -641,16 +664,19 @@ def main() -> None:
             "max_deletes": {"type": "str"},
             "max_recreates": {"type": "str"},
             "max_removals": {"type": "str"},
+            "restore_file": {"type": "path"},
             "purge_action": {"type": "str", "default": "delete", "choices": list(PURGE_ACTIONS)},
             "concurrency": {"type": "int", "default": 8},
         },
-        required_one_of=[("users", "provider_users")],
+        required_one_of=[("users", "provider_users", "restore_file")],
     )
     options = module.params
 
     def purge(desired: Sequence[DesiredUser], domains: Domains) -> Purge | None:
         if not options["purge"]:
             return None
+        if options["restore_file"]:
+            raise InputError("purge", "is true, and restore_file is given", "Restore without purge.")
         return purge_option(options["domain"], options["max_deletes"], options["purge_action"], desired, domains)
 
     def ensure(session: BrokerSession) -> dict[str, Any]:
@@ -671,10 +697,11 @@ def main() -> None:
             },
             from_provider=provider is not None,
         )
+        restored = read_deleted(options["restore_file"], len(items)) if options["restore_file"] else None
         work = session.work()
         as_written = desired_users(items, {name: options[name] for name in (*DEFAULTS, "groups")}, None)
         wanted = Wanted(
-            lambda domains: in_domains(as_written, domains),
+            lambda domains: in_domains([*as_written, *(restored.users if restored else ())], domains),
             purge,
             login_attempts=attempt_list(options["login_attempts"]),
             login_attempts_of=options["login_attempts_of"],
@@ -698,6 +725,7 @@ def main() -> None:
             ),
             domain=options["domain"],
             guards=guards,
+            restored=restored,
             login=options["username"] or "",
         )
         return result(provision(work, wanted, check_mode=module.check_mode), session, work)

@@ -94,12 +94,12 @@ def settled(modules: Modules, users: Sequence[Json], **options: Any) -> None:
 
 
 def journal(modules: Modules) -> list[Path]:
-    """The files in the journal, whosever they are; nobody else can read any of it."""
+    """The files in the journal, those of deleted users apart, which stay; nobody else can read any of it."""
     folder = modules.folder / ".local/state/homelab.identity_broker"
     found = sorted(folder.rglob("*")) if folder.exists() else []
     for path in [folder, *found] if folder.exists() else []:
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
-    return [path for path in found if path.is_file()]
+    return [path for path in found if path.is_file() and path.suffix != ".restore"]
 
 
 @dataclass

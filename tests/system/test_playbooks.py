@@ -16,7 +16,7 @@ def names(appliance: Appliance) -> list[str]:
 
 
 def test_every_playbook_passes_its_syntax_check(playbooks: Playbooks) -> None:
-    for name in ("provision", "list", "delete", "diagnose", "rotate_token", "step_by_step"):
+    for name in ("provision", "list", "delete", "restore", "diagnose", "rotate_token", "step_by_step"):
         playbooks.run(f"{NAMESPACE}.{name}", "--syntax-check").went_well()
 
 

@@ -110,7 +110,7 @@ def test_a_journal_that_cannot_be_written_deletes_nobody(
     result = provision(modules, [ANEW], journal_path=str(tmp_path / "file" / "journal"))
     assert "journal_path: " in result["msg"]
     assert "cannot be written" in result["msg"]
-    assert "Without it no entry is deleted" in result["msg"]
+    assert "Without it, no entry is deleted" in result["msg"]
     assert (appliance.writes(), external_ids(appliance)["anew"]) == ([], "id-of-anew")
 
 

@@ -45,6 +45,7 @@ FLOORS = (
             "_group_plan",
             "_chosen_entries",
             "_guards",
+            "_undo",
             "_identities",
         },
         *{"_text_table", "_user_rows", "_user_report", "_user_page", "_user_page_script", "_user_page_style"},
