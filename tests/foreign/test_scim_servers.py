@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from foreign.keycloak import REALM_ROLES, Keycloak
 from foreign.life_cycle import (
+    DOMAIN,
     ForeignServer,
     everything_ends,
     groups_live,
+    person,
     recreation_keeps_memberships,
     users_live,
 )
@@ -50,3 +52,19 @@ def test_the_life_of_users_and_groups_on_keycloak(keycloak: Keycloak, tmp_path: 
     groups_live(server, sorted(server.users()))
     recreation_keeps_memberships(server, sorted(server.users())[0])
     everything_ends(server)
+
+
+def test_a_realm_that_keeps_no_external_id(keycloak: Keycloak, tmp_path: Path) -> None:
+    """Keycloak drops the ExternalId unless the user profile declares it. No user is deleted because of that."""
+    keycloak.make_realm("scim-without-ids", REALM_ROLES, [], [])
+    server = ForeignServer(keycloak.scim("scim-without-ids"), tmp_path)
+    people = [person("muffin"), person("scone")]
+    made = server.run("scim_users", users=people, domain=DOMAIN)
+    assert [user["unverified"] for user in made["users"]] == [["external_id", "domain"]] * 2
+    before = server.state()
+
+    again = server.unchanged("scim_users", users=people, domain=DOMAIN)
+    assert any("shows no ExternalId" in warning for warning in again["warnings"])
+    refused = server.run("scim_users", users=people, domain=DOMAIN, recreate=True, max_recreates="2")
+    assert refused["msg"].count("was not recreated, since the broker shows no ExternalId of any user") == len(people)
+    assert server.state() == before
