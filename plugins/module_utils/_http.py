@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import threading
@@ -15,12 +14,12 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
+from ._error_bodies import error_said
 from ._errors import (
+    TOO_MANY,
     AnswerError,
     ConflictError,
     ForbiddenError,
@@ -30,7 +29,7 @@ from ._errors import (
     UnreadableAnswerError,
 )
 from ._read_only import changes_nothing, only_reads
-from ._sddc_answers import read_error
+from ._retry import MAX_WAIT, Patience, back_off, retry_after, seconds_asked
 from ._tls import tls_context
 
 REQUESTS_IMPORT_ERROR: str | None = None
@@ -42,8 +41,6 @@ except ImportError:
 
 VERSION = "0.1.0"
 BODY_SHOWN = 300
-TRIES = 4
-LONGEST_PAUSE = 60.0
 WAVE = 64
 """How many questions are on their way to the threads at once."""
 BUSY = frozenset({502, 503, 504})
@@ -201,7 +198,8 @@ class HttpClient:
     ) -> Answer:
         """Send a request; C(attempted) says in a message what it was for.
 
-        Only what changes nothing is repeated: reads, and what the server refused to look at (429).
+        Only what changes nothing is repeated: reads, and what the server refused to look at (429). Where it says how long
+        to wait, that is waited for, up to MAX_WAIT in all.
         C(in_check_mode) is for what the user allowed in check mode in so many words. With C(text_too) a body that is
         no JSON is an answer, too.
         """
@@ -213,10 +211,11 @@ class HttpClient:
         if not url.startswith("https://"):
             raise TransportError(attempted, host, "credentials go to https only", "Correct the URL.")
         described, body = _content(document, form, content_type)
-        for attempt in range(1, TRIES + 1):
+        patience = Patience()
+        while True:
+            patience.attempt += 1
             self._wait_until_welcome()
-            again = attempt < TRIES and not self.hurry.is_set()
-            repeatable = again and only_reads(method, url)
+            repeatable = patience.may_try_again and not self.hurry.is_set() and only_reads(method, url)
             self._count(method, url)
             try:
                 response = self._session().request(
@@ -232,22 +231,30 @@ class HttpClient:
                 )
             except (requests.RequestException, OSError) as error:
                 if repeatable and _passing(error):
-                    self.pause(_back_off(attempt))
+                    self.pause(back_off(patience.attempt))
                     continue
                 raise self._transport_error(attempted, host, error) from None
-            if again and response.status_code == 429:
-                self._be_quiet(_retry_after(response.headers.get("Retry-After"), attempt))
-                continue
-            if repeatable and response.status_code in BUSY:
-                self.pause(_retry_after(response.headers.get("Retry-After"), attempt))
+            if self._waits_for(response, patience, repeatable=repeatable):
                 continue
             try:
                 return self._read(response, attempted, host, text_too)
             except UnreadableAnswerError:
                 if not repeatable:
                     raise
-                self.pause(_back_off(attempt))
-        raise AssertionError("the last try neither answered nor failed")
+                self.pause(back_off(patience.attempt))
+
+    def _waits_for(self, response: requests.Response, patience: Patience, *, repeatable: bool) -> bool:
+        """Wait for a busy server. Return whether the request is to be sent again."""
+        header = response.headers.get("Retry-After")
+        if response.status_code == TOO_MANY and not self.hurry.is_set():
+            wait = patience.seconds_for(header)
+            if wait is not None:
+                self._be_quiet(wait)
+            return wait is not None
+        if repeatable and response.status_code in BUSY:
+            self.pause(retry_after(header, patience.attempt))
+            return True
+        return False
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._own, "session", None)
@@ -314,7 +321,7 @@ class HttpClient:
 
     def _answer_error(self, response: requests.Response, attempted: str, host: str) -> AnswerError:
         status = response.status_code
-        code, said = _error_said(response)
+        code, said = error_said(response.content, response.text)
         code, said = self.scrubbed(code), self.scrubbed(said)
         problem = f"HTTP {status}" + (f" {code}" if code else "") + (f" ({said})" if said else "")
         if 300 <= status < 400:
@@ -343,7 +350,8 @@ class HttpClient:
         kind = kinds.get(status, AnswerError)
         if status == 400 and code == "ALREADY_EXISTS":
             kind = ConflictError
-        return kind(attempted, host, problem, self._advice.statuses.get(status, ""), status=status, code=code)
+        way_out = self._advice.statuses.get(status, "") or _too_busy(response)
+        return kind(attempted, host, problem, way_out, status=status, code=code)
 
     def _transport_error(self, attempted: str, host: str, error: Exception) -> TransportError:
         text = str(error)
@@ -372,6 +380,17 @@ class HttpClient:
         )
 
 
+def _too_busy(response: requests.Response) -> str:
+    """Return what to do about a server that asks for a longer wait than one request has."""
+    asked = seconds_asked(response.headers.get("Retry-After")) if response.status_code == TOO_MANY else None
+    if not asked:
+        return ""
+    return (
+        f"The server asks to wait {asked:.0f} s (Retry-After), and a request waits {MAX_WAIT:.0f} s at most in all. Run it "
+        "again later."
+    )
+
+
 def _content(document: Any, form: Mapping[str, str] | None, content_type: str) -> tuple[dict[str, str], bytes | None]:
     """What a request says of its content, and the content: a document, a form, or nothing."""
     headers = {"Accept": content_type}
@@ -387,51 +406,3 @@ def _passing(error: Exception) -> bool:
     broken = requests.exceptions.ConnectionError | requests.exceptions.ChunkedEncodingError
     hopeless = requests.exceptions.SSLError | requests.exceptions.ConnectTimeout
     return isinstance(error, broken | requests.exceptions.ReadTimeout) and not isinstance(error, hopeless)
-
-
-def _back_off(attempt: int) -> float:
-    return 0.5 * 2.0 ** (attempt - 1)
-
-
-def _retry_after(header: str | None, attempt: int) -> float:
-    """Seconds to wait: the header holds seconds or a date (RFC 9110 section 10.2.3)."""
-    seconds = _back_off(attempt)
-    if header is not None and header.strip().isdecimal():
-        seconds = float(header)
-    elif header is not None:
-        with contextlib.suppress(TypeError, ValueError):
-            seconds = (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), LONGEST_PAUSE)
-
-
-def _error_said(response: requests.Response) -> tuple[str, str]:
-    """The code and the text of error bodies.
-
-    They are those of vSphere, the broker, SCIM (RFC 7644 section 3.12), Pocket ID and SDDC Manager.
-    """
-    try:
-        document = response.json()
-    except (ValueError, RecursionError):
-        return "", response.text
-    if not isinstance(document, dict):
-        return "", response.text
-    if told := read_error(document):
-        return told
-    if isinstance(document.get("value"), dict) and isinstance(document.get("type"), str):
-        # Below /rest: the name of the error's type is the code below /api.
-        document = {"error_type": document["type"].rpartition(".")[2].upper(), **document["value"]}
-    errors = document.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
-    code = str(
-        document.get("error_type") or document.get("scimType") or first.get("code") or document.get("code") or ""
-    )
-    messages = document.get("messages")
-    texts = (
-        [str(m.get("default_message") or "") for m in messages if isinstance(m, dict)]
-        if isinstance(messages, list)
-        else []
-    )
-    said = first.get("message") or document.get("detail") or "; ".join(texts)
-    # RFC 6749 section 5.2, and Pocket ID.
-    said = said or document.get("error_description") or document.get("error")
-    return code, str(said or "")

@@ -200,7 +200,7 @@ def test_an_interruption_while_reading(modules: Modules, appliance: Appliance, b
     for name in CROWD[:5]:
         add(appliance, name)
     if busy:
-        appliance.switches.faults = [Fault("GET /Users", "429", retry_after=10**9)]
+        appliance.switches.faults = [Fault("GET /Users", "429", retry_after=200)]
     started = modules.start("scim_users", users=[person("muffin")], domain=DEFAULT_DOMAIN)
 
     def later(request: Request) -> None:

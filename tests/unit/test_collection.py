@@ -28,7 +28,16 @@ FLOORS = (
     {
         *{"_errors", "_texts", "_broker_answers", "_users", "_federation_log", "_candidates", "_plan", "_desired"},
         *{"_csv_text", "_users_csv", "_spelling"},
-        *{"_directory", "_purge", "_recreation", "_verification", "_user_update", "_scim_names"},
+        *{
+            "_directory",
+            "_purge",
+            "_recreation",
+            "_verification",
+            "_user_update",
+            "_scim_names",
+            "_retry",
+            "_error_bodies",
+        },
         *{
             "_diagnosis",
             "_client_log",

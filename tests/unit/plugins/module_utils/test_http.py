@@ -8,7 +8,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from ansible_collections.homelab.identity_broker.plugins.module_utils._http import LONGEST_PAUSE, _retry_after
+from ansible_collections.homelab.identity_broker.plugins.module_utils._retry import (
+    LONGEST_PAUSE,
+    MAX_WAIT,
+    TRIES,
+    Patience,
+    retry_after,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,14 +46,44 @@ from hypothesis import strategies as st
     ],
 )
 def test_what_is_asked_for_is_kept_within_reason(header: str | None, seconds: float) -> None:
-    assert _retry_after(header, 3) == seconds
+    assert retry_after(header, 3) == seconds
 
 
 def test_a_date_is_so_far_ahead() -> None:
     ahead = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    assert 20 < _retry_after(ahead, 1) <= 30
+    assert 20 < retry_after(ahead, 1) <= 30
 
 
 @given(st.text(max_size=30) | st.dates().map(lambda day: f"{day:%a, %d %b %Y} 00:00:00 +9959"), st.integers(1, 4))
 def test_no_header_makes_it_fail_or_wait_for_ever(header: str, attempt: int) -> None:
-    assert 0 <= _retry_after(header, attempt) <= LONGEST_PAUSE
+    assert 0 <= retry_after(header, attempt) <= LONGEST_PAUSE
+
+
+def test_a_busy_server_is_waited_for_up_to_the_limit() -> None:
+    """Six waits of a minute are more than one request has."""
+    patience = Patience()
+    waits = []
+    for _ in range(6):
+        patience.attempt += 1
+        waits.append(patience.seconds_for("60"))
+    assert waits == [60.0] * 5 + [None]
+    assert MAX_WAIT == 300
+
+
+@pytest.mark.parametrize("header", ["301", "9" * 5000, "Wed, 21 Oct 9998 07:28:00 GMT"])
+def test_a_longer_wait_than_the_limit_is_not_begun(header: str) -> None:
+    patience = Patience(attempt=1)
+    assert patience.seconds_for(header) is None
+
+
+@given(st.lists(st.none() | st.sampled_from(["0", "1", "60", "300", "soon"]), max_size=400))
+def test_no_server_is_waited_for_without_an_end(headers: list[str | None]) -> None:
+    patience = Patience()
+    waits = []
+    for header in headers:
+        patience.attempt += 1
+        if (wait := patience.seconds_for(header)) is None:
+            break
+        waits.append(wait)
+    assert sum(waits) <= MAX_WAIT + TRIES * LONGEST_PAUSE
+    assert len(waits) <= MAX_WAIT + TRIES
