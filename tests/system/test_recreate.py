@@ -85,7 +85,7 @@ def test_what_the_task_does_not_name_is_kept(modules: Modules, appliance: Applia
 @pytest.mark.parametrize("told", ["always", "single", "never"])
 def test_memberships_that_the_user_does_not_tell(modules: Modules, appliance: Appliance, entry: str, told: Any) -> None:
     """Then the groups are asked; where neither tells, the result says what it does not know."""
-    appliance.switches.update({"members_returned": told, "user_groups_returned": "never"})
+    appliance.switches.update({"members_returned": told, "groups_returned": "never"})
     result = provision(modules, [ANEW])
     assert not result["failed"], result["msg"]
     assert held(appliance)["anew"]["id"] != entry
