@@ -104,7 +104,12 @@ class Provisioned:
         permitted = permitted_people([each for each in found.permissions if each.principal.key not in changed] + given)
         mirrored = [each.group for each in self.groups if each.group]
         there = [
-            replace(outcome.user, groups=(*outcome.user.groups, *_joined(outcome, mirrored)))
+            replace(
+                outcome.user,
+                # An entry that shows no domain is the task's by name and ExternalId, so it has the task's permissions.
+                domain=outcome.user.domain or outcome.operation.wanted.domain,
+                groups=(*outcome.user.groups, *_joined(outcome, mirrored)),
+            )
             for outcome in self.outcomes
             if outcome.user and outcome.user.active is not False and outcome.operation.kind != "delete"
         ]

@@ -187,6 +187,7 @@ class Stage:
             "ca_path": about["ca_file"],
             "journal_path": str(self._folder / "journal"),
             "domain": DOMAIN,
+            "max_recreates": "100%",
             "users": users,
             **options,
         }

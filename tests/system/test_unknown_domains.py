@@ -97,7 +97,8 @@ def life(modules: Modules, appliance: Appliance, options: Json) -> None:
         assert found["operation"] == operation
         return result
 
-    step("create", external_id="AbC", given_name="Muffin", groups=["Bakers"])
+    created = step("create", external_id="AbC", given_name="Muffin", groups=["Bakers"])
+    assert created["users"][0]["unverified"] == ["domain"]
     assert members(appliance, "Bakers") == {"muffin"}
     step("none", external_id="AbC", groups=["Bakers"])
     step("update", external_id="AbC", family_name="Muffinson")
