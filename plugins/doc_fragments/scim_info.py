@@ -19,12 +19,14 @@ options:
   scim_url:
     description:
       - Where SCIM is, such as C(https://vcsa.example.org/usergroup/t/CUSTOMER/scim/v2).
-      - If not set, it is what the broker answers, as long as it names the same host as O(hostname).
+      - If not set, host and port are those that the task names, and the path is the one that the broker or O(token_file) names. If
+        they name another host, the task fails.
     type: str
   token_file:
     description:
       - A file on the host that runs the module, in which a minted sync token is kept and re-used until it ends.
       - It is made with mode C(0600), and refused when others can read it, or when it holds the token of another host.
+      - It never decides to which host its token is sent, so O(hostname) or O(scim_url) is needed, too.
     type: path
   auth_scheme:
     description:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
-from urllib.parse import urlsplit
 
+from ._address import SCIM_EXAMPLE, option_address
 from ._broker_answers import Provider, SyncToken, token_expiry
 from ._errors import (
     AccessEndedError,
@@ -29,7 +29,7 @@ from ._errors import (
 from ._http import HttpClient
 from ._scim import ScimClient, trusted_scim_url
 from ._scim_server import ScimServer
-from ._token_file import check_owner, check_token_file, read_token_file, write_token_file
+from ._token_file import check_token_file, kept_for, read_token_file, write_token_file
 from ._users import User, returned_domain, users_from_scim
 from ._vcenter import chosen_provider
 
@@ -133,8 +133,10 @@ class ScimAccess:
         self._ended: IdentityBrokerError | None = None
         self.mintings = 0
         self.warnings: list[str] = []
-        if options.token and not options.scim_url and home is None:
-            raise InputError("scim_url", "is needed with token where no hostname is given", "Give either.")
+        self._named_url = str(option_address("scim_url", options.scim_url, SCIM_EXAMPLE)) if options.scim_url else None
+        for name in ("token", "token_file"):
+            if getattr(options, name) and not options.scim_url and home is None:
+                raise InputError("scim_url", f"is needed with {name} where no hostname is given", "Give either.")
         if home is None and not options.token and not options.token_file:
             raise InputError("hostname", "is not given", "Give hostname, username and password, or token and scim_url.")
 
@@ -267,17 +269,16 @@ class ScimAccess:
             if self._home is None:
                 raise InputError("token_file", "holds no token, and no hostname is given", "Give hostname too.")
             return None
-        self._see_whose(kept)
+        kept = kept_for(self._options.token_file, kept, self._own_url)
         expiry = token_expiry(kept.token)
         if expiry is not None and expiry <= datetime.now(UTC) + ENDING_SOON and self._home is not None:
             return None
         return kept
 
-    def _see_whose(self, kept: SyncToken) -> None:
-        named = urlsplit(self._options.scim_url).hostname if self._options.scim_url else None
-        host = named or (self._home.hostname if self._home else None)
-        if host and self._options.token_file:
-            check_owner(self._options.token_file, kept, host)
+    @property
+    def _own_url(self) -> str:
+        """The SCIM address that follows from the task: its host alone decides where tokens are sent."""
+        return self._named_url or self._needed_home().scim_url
 
     def _mint(self) -> SyncToken:
         options = self._options
@@ -293,9 +294,8 @@ class ScimAccess:
         provider = self._provider()
         minted = home.mint_sync_token(provider.id, in_check_mode=options.check_mode_mint)
         self.mintings += 1
-        url = options.scim_url or (trusted_scim_url(minted.scim_url, home.hostname) if minted.scim_url else None)
-        # Where the broker does not say, so that the file tells whose it is.
-        kept = SyncToken(minted.token, url or home.scim_url)
+        # The file tells whose token it holds.
+        kept = SyncToken(minted.token, self._named_url or trusted_scim_url(minted.scim_url, home.scim_url))
         self.warnings.append(_minting_warning(home.hostname, provider, self._module))
         if options.token_file:
             write_token_file(options.token_file, kept)
@@ -313,9 +313,7 @@ class ScimAccess:
         return self._use(token, scim_url, writes=writes).users()
 
     def _use(self, token: str, scim_url: str | None, *, writes: bool) -> ScimClient:
-        url = self._options.scim_url or scim_url or self._needed_home().scim_url
-        if not url.startswith("https://"):
-            raise InputError("scim_url", f"{url!r} is not https", "Tokens go to https only.")
+        url = self._named_url or scim_url or self._own_url
         if not token.isascii() or not token.isprintable() or " " in token:
             raise InputError(
                 "token",

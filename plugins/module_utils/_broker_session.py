@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from ._access import AccessOptions, ScimAccess, TokenHome
+from ._address import SCIM_EXAMPLE, host_address, option_address
 from ._apply import Work
 from ._errors import InputError
 from ._http import VCENTER_ADVICE
@@ -27,7 +27,7 @@ from ._undo import restore_command
 from ._users import USERNAME_FORMATS, WIRE_FORMS
 from ._vcenter import VcenterClient
 from ._workspace_one import ADVICE as WORKSPACE_ONE_ADVICE
-from ._workspace_one import WorkspaceOneClient
+from ._workspace_one import WorkspaceOneClient, checked_url
 
 MOST_THREADS = 64
 
@@ -132,8 +132,9 @@ class BrokerSession(Session):
 
     def __init__(self, module: AnsibleModule, stack: ExitStack) -> None:
         options = module.params
-        if "\n" in (options["hostname"] or "") or "/" in (options["hostname"] or ""):
-            raise InputError("hostname", f"{options['hostname']!r} is no host name", "Give the name alone, no URL.")
+        if options["hostname"]:
+            # Also where a token is given and the name is not used, since it is a mistake all the same.
+            host_address("hostname", options["hostname"], options["port"])
         concurrency = 1 if options.get("concurrency") is None else options["concurrency"]
         if not 1 <= concurrency <= MOST_THREADS:
             raise InputError("concurrency", f"{concurrency} is not between 1 and {MOST_THREADS}", "The default is 8.")
@@ -212,11 +213,11 @@ class BrokerSession(Session):
     def broker_hosts(self) -> set[str]:
         """The names under which the task reaches the broker."""
         options = self._module.params
-        urls = (options["scim_url"], options.get("base_url") if self.is_workspace_one else None)
-        hosts = (
-            None if self.is_workspace_one else options["hostname"],
-            *(urlsplit(url or "").hostname for url in urls),
-        )
+        hosts = {None if self.is_workspace_one else options["hostname"]}
+        if options["scim_url"]:
+            hosts.add(option_address("scim_url", options["scim_url"], SCIM_EXAMPLE).host)
+        if self.is_workspace_one and options["base_url"]:
+            hosts.add(checked_url(options["base_url"]).host)
         return {host for host in hosts if host}
 
     def scim_access(self, *, changes_state: bool) -> ScimAccess:

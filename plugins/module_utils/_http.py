@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
+from ._address import read_address
 from ._error_bodies import error_said
 from ._errors import (
     TOO_MANY,
@@ -203,13 +204,14 @@ class HttpClient:
         C(in_check_mode) is for what the user allowed in check mode in so many words. With C(text_too) a body that is
         no JSON is an answer, too.
         """
-        host = urlsplit(url).netloc
+        try:
+            host = read_address(url, with_query=True).netloc
+        except ValueError as error:
+            raise TransportError(attempted, "the server", f"its address {error}", "Correct the address.") from None
         if self._check_mode and not in_check_mode and not changes_nothing(method, url):
             raise TransportError(
                 attempted, host, "check mode sends nothing that changes anything", "Please report this."
             )
-        if not url.startswith("https://"):
-            raise TransportError(attempted, host, "credentials go to https only", "Correct the URL.")
         described, body = _content(document, form, content_type)
         patience = Patience()
         while True:
@@ -325,11 +327,11 @@ class HttpClient:
         code, said = self.scrubbed(code), self.scrubbed(said)
         problem = f"HTTP {status}" + (f" {code}" if code else "") + (f" ({said})" if said else "")
         if 300 <= status < 400:
-            target = urlsplit(response.headers.get("Location", "")).netloc or "elsewhere"
+            target = _host_of(response.headers.get("Location", ""))
             return AnswerError(
                 attempted,
                 host,
-                f"HTTP {status}, a redirect to {self.scrubbed(target)}, which is not followed with credentials",
+                f"HTTP {status}, a redirect to {target}, which is not followed with credentials",
                 "Name the host that answers itself.",
                 status=status,
             )
@@ -389,6 +391,14 @@ def _too_busy(response: requests.Response) -> str:
         f"The server asks to wait {asked:.0f} s (Retry-After), and a request waits {MAX_WAIT:.0f} s at most in all. Run it "
         "again later."
     )
+
+
+def _host_of(location: str) -> str:
+    """Return the host of a redirect for a message."""
+    try:
+        return read_address(location, schemes=("https", "http"), with_query=True).netloc
+    except ValueError:
+        return "elsewhere"
 
 
 def _content(document: Any, form: Mapping[str, str] | None, content_type: str) -> tuple[dict[str, str], bytes | None]:

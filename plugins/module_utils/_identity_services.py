@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from ._address import read_address
 from ._broker_answers import Provider, SyncToken
 from ._broker_api_answers import (
     JSON,
@@ -77,7 +78,7 @@ class IdentityServicesClient:
     def __init__(self, http: HttpClient, home: Home, media_type: str = "auto") -> None:
         self._http = http
         self.home = home
-        self.host = urlsplit(home.root).netloc
+        self.host = read_address(home.root).netloc
         self._token: str | None = None
         self._types = MediaTypes(media_type, vendor_first=home.has_vendor_types)
 

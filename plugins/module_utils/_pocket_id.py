@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from ._address import option_address
 from ._errors import InputError, ListingError, NotFoundError, UnreadableAnswerError
 from ._http import Advice, HttpClient, header_authorization
 from ._pocket_id_answers import ListPage, Person, UserGroup, read_group, read_page, read_person, read_subject
@@ -40,9 +41,10 @@ class PocketIdClient:
 
     def __init__(self, http: HttpClient, url: str, api_key: str) -> None:
         self._http = http
-        self._root = _checked(url)
+        address = option_address("url", url, "https://id.example.org")
+        self._root = str(address)
         self._api_key = _usable(api_key)
-        self.host = urlsplit(self._root).netloc
+        self.host = address.netloc
         http.hide(api_key)
 
     def users(self) -> list[Person]:
@@ -213,15 +215,6 @@ class PocketIdClient:
     def _unreadable(self, attempted: str, problem: str) -> UnreadableAnswerError:
         way_out = "Please report this, with Pocket ID's version, to the collection's issue tracker."
         return UnreadableAnswerError(attempted, self.host, problem, way_out, status=200)
-
-
-def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
-        raise InputError("url", f"{url!r} is no https address", "Give Pocket ID's own, such as https://id.example.org.")
-    if parts.username or parts.query or parts.fragment:
-        raise InputError("url", "holds more than a host and a path", "Give such as https://id.example.org.")
-    return url.rstrip("/")
 
 
 def _usable(api_key: str) -> str:

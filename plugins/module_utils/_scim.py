@@ -9,8 +9,9 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+from ._address import SCIM_EXAMPLE, OtherHostError, on_this_host, option_address, read_address
 from ._errors import (
     AnswerError,
     IdentityBrokerError,
@@ -76,13 +77,14 @@ class ScimClient:
         self, http: HttpClient, base_url: str, token: str, auth_scheme: str, server: ScimServer | None = None
     ) -> None:
         self._http = http
-        self._base = base_url.rstrip("/")
+        address = option_address("scim_url", base_url, SCIM_EXAMPLE)
+        self._base = str(address)
         self._token = token
         self._server = server or ScimServer()
         # Of this token alone: a broker may take the admin token with one scheme and the sync token with another.
         self._schemes = SCHEMES[auth_scheme]
         # Spelt in one way, since the journal of a host is found by it.
-        self.host = urlsplit(base_url).netloc.rpartition("@")[2].lower().removesuffix(":443")
+        self.host = address.netloc
         http.hide(token)
 
     def users(self) -> list[dict[str, Any]]:
@@ -294,14 +296,24 @@ def _refused_with_each(attempted: str, refusals: Mapping[str, UnauthenticatedErr
     return UnauthenticatedError(attempted, first.host, problem, first.way_out, status=first.status, code=first.code)
 
 
-def trusted_scim_url(url: str, hostname: str) -> str:
-    """A scim_url that the server sent, if a token may go there. Raises InputError."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" or (parts.hostname or "").casefold() != hostname.casefold():
+def trusted_scim_url(answered: str | None, own: str) -> str:
+    """Return the SCIM address of a host with the path that its broker answered. Raises InputError.
+
+    `own` is the address that follows from the host that the task names.
+    """
+    base = read_address(own)
+    try:
+        return str(on_this_host(base, answered) if answered else base)
+    except OtherHostError as error:
         raise InputError(
             "scim_url",
-            f"{hostname} names {parts.scheme}://{parts.netloc} as its SCIM address, and tokens go only to the host "
-            "that was named",
-            "Use that name as hostname, or give scim_url if you trust it.",
-        )
-    return url
+            f"the broker on {base.netloc} names {error.host} as its SCIM host, and tokens are sent only to the host that the "
+            "task names",
+            f"Give {error.host} as hostname (in Workspace ONE in base_url), or give scim_url.",
+        ) from None
+    except ValueError as error:
+        raise InputError(
+            "scim_url",
+            f"the SCIM address that the broker on {base.netloc} names {error}",
+            f"Give scim_url, such as {own}.",
+        ) from None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from ._address import host_address
 from ._errors import (
     AnswerError,
     IdentityBrokerError,
@@ -77,7 +78,7 @@ class SddcManagerClient:
 
     def __init__(self, http: HttpClient, *, hostname: str, login: Login, port: int = 443) -> None:
         self._http = http
-        self._root = f"https://{hostname}" + ("" if port == 443 else f":{port}")
+        self._root = str(host_address("hostname", hostname, port))
         self._login = login
         self._tokens: TokenPair | None = None
         self._living: list[str] = []

@@ -56,8 +56,6 @@ class SddcSession(Session):
         hostname = options["hostname"]
         if not hostname:
             raise InputError("hostname", "is not given", "Give it, or set SDDC_MANAGER_HOST.")
-        if not hostname.isprintable() or "/" in hostname:
-            raise InputError("hostname", f"{hostname!r} is no host name", "Give the name alone, no URL.")
         self.sddc_manager = stack.enter_context(
             SddcManagerClient(self.http, hostname=hostname, port=options["port"], login=_login(options))
         )

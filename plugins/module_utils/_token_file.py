@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from ._address import OtherHostError, on_this_host, read_address
 from ._broker_answers import SyncToken
 from ._errors import InputError
 from ._private_file import write_private_file
@@ -47,15 +48,24 @@ def read_token_file(path: str, *, field: str = "token_file") -> SyncToken | None
     return SyncToken(document["token"], url if isinstance(url, str) and url else None)
 
 
-def check_owner(path: str, kept: SyncToken, hostname: str) -> None:
-    """Raise InputError for the token of another host: that host's users would be read and written in place of this one's."""
-    owner = urlsplit(kept.scim_url or "").hostname
-    if owner is not None and owner != hostname.casefold():
+def kept_for(path: str, kept: SyncToken, own: str) -> SyncToken:
+    """Return the kept token with the path that its file names on the host of the task. Raises InputError.
+
+    `own` is the SCIM address that follows from the task. A file never decides to which host its token is sent, and the token of
+    another host is refused, since that host's users would be read and written in place of this one's.
+    """
+    base = read_address(own)
+    try:
+        return replace(kept, scim_url=str(on_this_host(base, kept.scim_url) if kept.scim_url else base))
+    except OtherHostError as error:
         raise InputError(
             "token_file",
-            f"{path} holds a token of {owner}, not of {hostname}",
-            "Give each host a file of its own, such as one with {{ inventory_hostname }} in its name.",
-        )
+            f"{path} holds a token of {error.host}, not of {base.host}",
+            f"If both are the same server, give {error.host} as hostname. Otherwise give each host a file of its own, such as "
+            "one with {{ inventory_hostname }} in its name.",
+        ) from None
+    except ValueError as error:
+        raise InputError("token_file", f"the scim_url in {path} {error}", "Correct it, or remove the file.") from None
 
 
 def write_token_file(path: str, token: SyncToken) -> None:

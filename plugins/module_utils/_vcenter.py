@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from ._address import SCIM_EXAMPLE, host_address, option_address
 from ._broker_answers import Provider, SyncToken, read_admin_token, read_providers, read_sync_token
 from ._errors import (
     IdentityBrokerError,
@@ -48,10 +49,12 @@ class VcenterClient:
         tenant: str = "customer",
     ) -> None:
         self._http = http
-        self._root = f"https://{hostname}" + ("" if port == 443 else f":{port}")
+        self._root = str(host_address("hostname", hostname, port))
         self._username = username
         self._password = password
         self._tenant = tenant
+        # The tenant is a part of it.
+        option_address("tenant", self.scim_url, SCIM_EXAMPLE)
         self._session: str | None = None
         self.hostname = hostname
         self.warnings: list[str] = []

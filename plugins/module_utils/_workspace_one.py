@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import base64
-from urllib.parse import urlsplit
 
+from ._address import Address, option_address
 from ._broker_api_answers import read_access_token
 from ._errors import AnswerError, InputError, UnauthenticatedError, UnreadableAnswerError
 from ._http import Advice, HttpClient
 
+EXAMPLE = "https://acme.workspaceoneaccess.com"
 ADVICE = Advice(
     not_itself="Is base_url the tenant itself, and not a login page or a console?",
     untrusted="Its certificate is a public one, so something is in between; or give the CA to trust as ca_path.",
@@ -30,8 +31,10 @@ class WorkspaceOneClient:
 
     def __init__(self, http: HttpClient, base_url: str, client_id: str, client_secret: str) -> None:
         self._http = http
-        self.root = checked_url(base_url)
-        self.hostname = urlsplit(self.root).hostname or ""
+        address = checked_url(base_url)
+        self.root = str(address)
+        self.hostname = address.host
+        self._netloc = address.netloc
         self.client_id = client_id
         self._client_secret = client_secret
         http.hide(client_secret)
@@ -69,7 +72,7 @@ class WorkspaceOneClient:
         except ValueError as error:
             raise UnreadableAnswerError(
                 attempted,
-                urlsplit(self.root).netloc,
+                self._netloc,
                 f"the answer has an unknown shape: {self._http.scrubbed(str(error))}",
                 ADVICE.not_itself,
                 status=answer.status,
@@ -78,13 +81,9 @@ class WorkspaceOneClient:
         return token
 
 
-def checked_url(url: str) -> str:
-    """The address of a tenant. Raises InputError."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
-        raise InputError(
-            "base_url", f"{url!r} is no https address", "Give such as https://acme.workspaceoneaccess.com."
-        )
-    if parts.username or parts.query or parts.fragment or parts.path.strip("/"):
-        raise InputError("base_url", "holds more than a host", "Give such as https://acme.workspaceoneaccess.com.")
-    return url.rstrip("/")
+def checked_url(url: str) -> Address:
+    """Read the address of a tenant. Raises InputError."""
+    address = option_address("base_url", url, EXAMPLE)
+    if address.path:
+        raise InputError("base_url", "holds more than a host", f"Give an address such as {EXAMPLE}.")
+    return address

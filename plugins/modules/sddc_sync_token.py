@@ -140,6 +140,7 @@ requests:
 
 from typing import Any
 
+from ansible_collections.homelab.identity_broker.plugins.module_utils._address import SCIM_EXAMPLE, option_address
 from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_sddc_token import TokenWish, ensure_token
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
@@ -166,6 +167,8 @@ def main() -> None:
     def ensure(session: SddcSession) -> dict[str, Any]:
         if options["ttl"] is not None and options["ttl"] < 1:
             raise InputError("ttl", f"{options['ttl']} is no life", "Give minutes, or leave it out.")
+        if options["scim_url"]:
+            option_address("scim_url", options["scim_url"], SCIM_EXAMPLE)
         names = TokenWish.__dataclass_fields__
         wish = TokenWish(**{name: options[name] for name in names})
         outcome = ensure_token(session.http, session.sddc_manager, wish, check_mode=module.check_mode)

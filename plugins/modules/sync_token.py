@@ -185,8 +185,8 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._scim impo
     trusted_scim_url,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._token_file import (
-    check_owner,
     check_token_file,
+    kept_for,
     read_token_file,
     write_token_file,
 )
@@ -239,9 +239,7 @@ def standing(options: dict[str, Any], home: TokenHome) -> SyncToken | None:
         return SyncToken(options["current_token"], None)
     path = options["token_file"]
     kept = read_token_file(path) if path else None
-    if kept is not None:
-        check_owner(path, kept, home.hostname)
-    return kept
+    return kept_for(path, kept, home.scim_url) if kept else None
 
 
 def main() -> None:
@@ -278,11 +276,9 @@ def main() -> None:
         if module.check_mode:
             return result(session, home, None, ids, before=kept, refused=refused)
         minted = home.mint_sync_token(str(next(iter(ids.values()))))
-        url = trusted_scim_url(minted.scim_url, home.hostname) if minted.scim_url else None
-        token = replace(minted, scim_url=url)
+        token = replace(minted, scim_url=trusted_scim_url(minted.scim_url, home.scim_url))
         if path:
-            # Where the broker does not say, so that the file tells whose it is.
-            write_token_file(path, replace(token, scim_url=url or home.scim_url))
+            write_token_file(path, token)
         return result(session, home, token, ids, before=kept)
 
     def chosen(session: BrokerSession, home: TokenHome, *, of_directory: bool) -> dict[str, str | None]:

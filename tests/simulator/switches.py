@@ -172,6 +172,8 @@ class Switches(BaseSwitches):
     providers_shape: Literal["list", "summary_list", "providers", "items", "missing"] = "list"
     token_shape: Literal["nested", "flat"] = "nested"
     scim_url: Literal["normal", "other_host", "omitted"] = "normal"
+    # Answered in its place, as it is.
+    scim_url_text: str | None = None
     read_token: Literal["accepted", "refused_401", "refused_403", "endpoint_403", "endpoint_404"] = "accepted"
     token_ttl: int = 3600
     opaque_token: bool = False

@@ -117,6 +117,8 @@ def _add_tokens(
         if switches.scim_url != "omitted":
             own = scim_url()
             answer["scim_url"] = own if switches.scim_url == "normal" else _other_host(own)
+        if switches.scim_url_text is not None:
+            answer["scim_url"] = switches.scim_url_text
         return json_answer(answer)
 
 

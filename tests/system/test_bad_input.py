@@ -168,14 +168,14 @@ def test_token_files_that_cannot_be_used(modules: Modules, appliance: Appliance,
 def test_a_scim_address_of_another_host(modules: Modules, appliance: Appliance) -> None:
     appliance.switches.scim_url = "other_host"
     message = refusal(modules)
-    has(message, "localhost", "https://vcsa.example.net", "tokens go only to the host that was named", "scim_url")
+    has(message, "localhost", "vcsa.example.net as hostname", "only to the host that the task names", "scim_url")
     # Whoever names the address trusts it.
     modules.well("scim_users", users=[MUFFIN], domain=DEFAULT_DOMAIN, scim_url=appliance.scim_url)
 
 
 def test_a_scim_address_without_tls(modules: Modules, appliance: Appliance) -> None:
     plain = appliance.scim_url.replace("https:", "http:")
-    has(refusal(modules, token="abc", scim_url=plain), "scim_url", "https only")
+    has(refusal(modules, token="abc", scim_url=plain), "scim_url", "is no https address")
 
 
 # Users

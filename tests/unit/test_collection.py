@@ -65,7 +65,17 @@ FLOORS = (
         *{"_broker_objects", "_broker_object_plan", "_broker_api_answers", "_broker_results", "_client_rotation"},
         *{"_allow_list", "_login_stream", "_login_events", "_log_position", "_syslog_frames"},
     },
-    {"_http", "_tls", "_private_file", "_token_file", "_token_targets", "_journal", "_ssh_lease", "_scim_server"},
+    {
+        "_address",
+        "_http",
+        "_tls",
+        "_private_file",
+        "_token_file",
+        "_token_targets",
+        "_journal",
+        "_ssh_lease",
+        "_scim_server",
+    },
     {
         *{"_vcenter", "_scim", "_scim_pages", "_pocket_id", "_log_reader", "_authorization", "_root_folder"},
         *{"_sddc_manager", "_workspace_one", "_identity_services", "_log_follower"},

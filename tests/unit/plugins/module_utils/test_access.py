@@ -5,17 +5,21 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.homelab.identity_broker.plugins.module_utils._access import AccessOptions, ScimAccess
+from ansible_collections.homelab.identity_broker.plugins.module_utils._address import read_address
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_answers import Provider, SyncToken
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import (
     ForbiddenError,
     IdentityBrokerError,
+    InputError,
     UnauthenticatedError,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._http import Answer, HttpClient
+from ansible_collections.homelab.identity_broker.plugins.module_utils._token_file import write_token_file
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -165,3 +169,72 @@ def test_each_warning_of_a_minting_is_of_its_own() -> None:
         assert re.search(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", warning)
         for part in (HOST, "Pocket ID (p-1)", MODULE, "previous"):
             assert part in warning
+
+
+EVIL = [
+    r"https://127.0.0.1:9\@vcsa.example.org/usergroup/t/CUSTOMER/scim/v2",
+    "https://vcsa.example.org@127.0.0.1/usergroup/t/CUSTOMER/scim/v2",
+    "https://evil.example/usergroup/t/CUSTOMER/scim/v2",
+    "https://vcsa.example.org.evil.example/scim",
+    "https://vcsa.example.org\n/scim",
+]
+
+
+@pytest.mark.parametrize("url", EVIL)
+def test_a_broker_does_not_decide_where_its_token_is_sent(url: str, tmp_path: Path) -> None:
+    with Broker("refused") as broker:
+        home = Home(broker)
+        home.answered_url = url
+        writing = access(broker, home, token_file=str(tmp_path / "token"))
+        with pytest.raises(InputError) as caught:
+            writing.read_users()
+        assert caught.value.field == "scim_url"
+        assert {read_address(seen).host for seen in broker.urls} == {HOST}
+    assert not (tmp_path / "token").exists(), "no later run uses this address"
+
+
+def test_the_host_that_the_broker_names_is_what_the_message_says_to_give() -> None:
+    with Broker("refused") as broker:
+        home = Home(broker)
+        home.answered_url = "https://vcsa.other.example/usergroup/t/CUSTOMER/scim/v2"
+        with pytest.raises(InputError, match=r"Give vcsa\.other\.example as hostname"):
+            access(broker, home).read_users()
+
+
+@pytest.mark.parametrize("url", EVIL)
+def test_a_token_file_does_not_decide_where_its_token_is_sent(url: str, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    write_token_file(str(file), SyncToken("sync-0", url))
+    with Broker() as broker:
+        with pytest.raises(InputError) as caught:
+            access(broker, Home(broker), token_file=str(file)).read_users()
+        assert (caught.value.field, broker.urls) == ("token_file", [])
+
+
+def test_only_the_path_of_an_answer_and_of_a_token_file_is_used(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    with Broker("refused") as broker:
+        home = Home(broker)
+        home.answered_url = f"http://{HOST.upper()}:9443/other/scim/v2"
+        access(broker, home, token_file=str(file)).read_users()
+        write_token_file(str(file), SyncToken(broker.current, home.answered_url))
+        access(broker, home, token_file=str(file)).read_users()
+        assert home.minted == 1
+        assert {seen for seen in broker.urls if "other" in seen} == {f"https://{HOST}/other/scim/v2/Users"}
+
+
+@pytest.mark.parametrize("url", [EVIL[0], EVIL[1], EVIL[4], "http://vcsa.example.org/scim"])
+@pytest.mark.parametrize("name", ["token", "token_file"])
+def test_an_option_is_refused_before_any_request(url: str, name: str, tmp_path: Path) -> None:
+    with Broker() as broker:
+        with pytest.raises(InputError) as caught:
+            access(broker, Home(broker), scim_url=url, **{name: str(tmp_path / "sync-0")})
+        assert (caught.value.field, broker.urls) == ("scim_url", [])
+
+
+@pytest.mark.parametrize("name", ["token", "token_file"])
+def test_something_of_the_task_must_name_the_host(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    write_token_file(str(file), SyncToken("sync-0", Home.scim_url))
+    with Broker() as broker, pytest.raises(InputError, match=f"is needed with {name} where no hostname is given"):
+        access(broker, None, **{name: str(file)})

@@ -13,8 +13,8 @@ import pytest
 from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_answers import SyncToken
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._token_file import (
-    check_owner,
     check_token_file,
+    kept_for,
     read_token_file,
     write_token_file,
 )
@@ -156,19 +156,47 @@ def test_a_folder_that_is_not_there_is_found_before_a_token_is_made(tmp_path: Pa
             write_token_file(str(path), TOKEN)
 
 
-@pytest.mark.parametrize("hostname", ["vcsa.example.org", "VCSA.Example.ORG"])
-def test_the_token_of_this_host_serves(hostname: str) -> None:
-    check_owner("/token", TOKEN, hostname)
+OWN = "https://vcsa.example.org:8443/usergroup/t/CUSTOMER/scim/v2"
 
 
-@pytest.mark.parametrize("url", [None, ""])
-def test_a_token_that_does_not_tell_whose_it_is_serves(url: str | None) -> None:
-    check_owner("/token", SyncToken("bare", url), "vcsa.example.org")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://vcsa.example.org/other/scim/v2",
+        "https://VCSA.Example.ORG:9443/other/scim/v2",
+        "http://vcsa.example.org:80/other/scim/v2",
+    ],
+)
+def test_only_the_path_is_taken_from_the_file(url: str) -> None:
+    kept = kept_for("/token", SyncToken("s3cr3t", url), OWN)
+    assert kept == SyncToken("s3cr3t", "https://vcsa.example.org:8443/other/scim/v2")
+
+
+@pytest.mark.parametrize("url", [None, "", "https://vcsa.example.org"])
+def test_a_file_that_names_no_path_leaves_the_address_of_the_task(url: str | None) -> None:
+    assert kept_for("/token", SyncToken("bare", url), OWN).scim_url == OWN
 
 
 def test_the_token_of_another_host_is_refused() -> None:
     with pytest.raises(InputError) as caught:
-        check_owner("/token", TOKEN, "other.example.org")
-    for part in ("/token", "vcsa.example.org", "other.example.org", "inventory_hostname"):
-        assert part in str(caught.value) + caught.value.way_out
+        kept_for("/token", TOKEN, "https://other.example.org/usergroup/t/CUSTOMER/scim/v2")
+    for part in ("/token", "vcsa.example.org", "other.example.org", "inventory_hostname", "as hostname"):
+        assert part in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        r"https://127.0.0.1:9\@vcsa.example.org/scim",
+        "https://user:word@vcsa.example.org/scim",
+        "https://vcsa.example.org/ scim",
+        "ftp://vcsa.example.org/scim",
+        "vcsa.example.org",
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused(url: str) -> None:
+    with pytest.raises(InputError) as caught:
+        kept_for("/token", SyncToken("s3cr3t", url), OWN)
+    assert (caught.value.field, "/token" in str(caught.value)) == ("token_file", True)
     assert "s3cr3t" not in str(caught.value)
