@@ -102,7 +102,10 @@ class _Task:
 
 def untouched(plan: Plan) -> list[Outcome]:
     """The outcomes of a plan that is not carried out."""
-    return [Outcome(operation, operation.after, unverified=operation.unverified) for operation in plan.operations]
+    return [
+        Outcome(operation, operation.after, unverified=operation.unverified, error=operation.problem)
+        for operation in plan.operations
+    ]
 
 
 def carry_out(plan: Plan, documents: Sequence[Document], replan: Callable[[Situation], Plan], work: Work) -> Applied:

@@ -5,18 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ._apply_permission import PermissionOutcome, carry_out_permission, untouched_permission
 from ._authorization import Found, global_authorization, not_offered
-from ._directory import Operation
+from ._directory import GIVING_A_NAME, Operation
 from ._errors import ForbiddenError, PlanRefusedError
 from ._permission_plan import PermissionPlan
 from ._permissions import Permission, Principal, Roles, shown_permission
-from ._user_permissions import GIVING_A_NAME, Grants, inherited, leaves, left_behind, plan_grants, removal
-from ._users import DesiredUser
+from ._user_permissions import Grants, inherited, leaves, left_behind, plan_grants, removal
 from ._vcenter import VcenterClient
 
 
@@ -40,6 +39,8 @@ class UserPermissions:
     left: Sequence[tuple[str, Permission]] = ()
     outcomes: list[PermissionOutcome] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+    """Users by their position in the list, and why their permissions stand against what is planned for them."""
 
     @property
     def changed(self) -> bool:
@@ -78,13 +79,16 @@ def plan_user_permissions(
     vcenter: VcenterClient | None,
     options: PermissionOptions,
     operations: Sequence[Operation],
-    there: Iterable[DesiredUser],
     domain: str | None,
     login: Principal,
 ) -> UserPermissions:
-    """Decide about permissions, before anything is written. Raises InputError and PlanRefusedError."""
+    """Decide about permissions, before anything is written. Raises InputError and PlanRefusedError.
+
+    Where `refused` of the result names users, nothing else is decided: the plan is to be made again without them.
+    """
     giving = [operation for operation in operations if operation.kind in GIVING_A_NAME]
     going = [operation for operation in operations if leaves(operation) and (operation.changes or options.remove)]
+    there = [op.wanted for op in operations if _stays(op)]
     wanted = options.grants.desired(there, domain) if options.grants.wanted else []
     if not (options.grants.wanted or giving or going or options.report):
         return UserPermissions()
@@ -107,13 +111,19 @@ def plan_user_permissions(
     roles = found.authorization.roles() if wanted or giving or going else Roles()
     problems = [] if options.inherit else inherited(giving, found.permissions, roles)
     if problems:
-        raise PlanRefusedError(problems)
+        return UserPermissions(found, roles, refused={op.wanted.position: problem for op, problem in problems})
     planned = plan_grants(wanted, found.permissions, roles, login)
     left = left_behind(operations, found.permissions)
     if options.remove:
         planned += plan_grants([removal(each) for _label, each in left], found.permissions, roles, login)
         left = []
     return UserPermissions(found, roles, planned, left)
+
+
+def _stays(operation: Operation) -> bool:
+    """Return whether a wanted user is there in the end, as far as the plan goes."""
+    is_planned = operation.problem is None and operation.kind != "wait" and not operation.purged
+    return is_planned and operation.wanted.state == "present"
 
 
 def untouched_permissions(planned: UserPermissions) -> UserPermissions:

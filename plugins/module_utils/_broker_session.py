@@ -260,6 +260,9 @@ class BrokerSession(Session):
             undo["restore_command"] = restore_command(done.restore_file)
             lines.append(f"The deleted users are kept in {done.restore_file}. This restores them:")
             lines.append(undo["restore_command"])
+        if done.skipped:
+            self.warnings.append(done.skipped)
+            lines.append(f"SKIPPED  {done.skipped}")
         if done.interrupted:
             lines = interruption(lines, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
             try:

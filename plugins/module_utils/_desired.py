@@ -19,20 +19,25 @@ from ._users import TEXT_ATTRIBUTES, WIRE_FORMS, DesiredUser
 def desired_users(
     items: Sequence[Mapping[str, Any]], defaults: Mapping[str, Any], provider_domains: Sequence[str] | None
 ) -> list[DesiredUser]:
-    """Read the items of C(users); what an item does not say, C(defaults) says.
+    """Read the items of `users`; what an item does not say, `defaults` says.
 
-    C(provider_domains) None means that they are not known yet: everything else is checked already, and C(in_domains) is
+    An item that cannot be read becomes a user with a `problem`. Raises InputError for what is wrong with the defaults.
+    `provider_domains` None means that they are not known yet: everything else is checked already, and `in_domains` is
     left to be done.
     """
-    return [
-        desired_user(
-            {**defaults, **_said(item), "groups": [*(defaults.get("groups") or ()), *(item.get("groups") or ())]},
-            provider_domains,
-            position,
-            f"users[{position}].",
-        )
-        for position, item in enumerate(items)
-    ]
+    _refuse_defaults(defaults, provider_domains)
+    found = []
+    for position, item in enumerate(items):
+        groups = [*(defaults.get("groups") or ()), *(item.get("groups") or ())]
+        options = {**defaults, **_said(item), "groups": groups}
+        if options.get("problem"):
+            found.append(_failing(options, position, str(options["problem"])))
+            continue
+        try:
+            found.append(desired_user(options, None, position, f"users[{position}]."))
+        except InputError as error:
+            found.append(_failing(options, position, str(error)))
+    return in_domains(found, provider_domains)
 
 
 def harmless(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -48,10 +53,18 @@ def harmless(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def in_domains(desired: Sequence[DesiredUser], provider_domains: Sequence[str] | None) -> list[DesiredUser]:
-    """The items of C(users) that were read before the provider's domains were known, with these. Raises InputError."""
+    """Return users that were read before the provider's domains were known, with these. A wrong one gets a problem."""
     if provider_domains is None:
         return list(desired)
-    return [_in_domain(wanted, provider_domains, f"users[{wanted.position}].") for wanted in desired]
+    found = []
+    for wanted in desired:
+        try:
+            found.append(
+                wanted if wanted.problem else _in_domain(wanted, provider_domains, f"users[{wanted.position}].")
+            )
+        except InputError as error:
+            found.append(replace(wanted, problem=_naming(wanted.asked_as, str(error))))
+    return found
 
 
 def desired_user(
@@ -120,6 +133,49 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(str(text) for text in value) if isinstance(value, list) else ()
 
 
+def known_domain(domain: str | None, known: Sequence[str] | None) -> None:
+    """Raise InputError for a domain of the task that is not one of the provider's."""
+    if domain and known and not any(same_name(domain, each) for each in known):
+        raise InputError(
+            "domain",
+            f"{domain!r} is not a domain of the identity provider",
+            f"The broker knows {', '.join(known)}. Users of other domains are never touched.",
+        )
+
+
+def _refuse_defaults(defaults: Mapping[str, Any], provider_domains: Sequence[str] | None) -> None:
+    for name in defaults.get("groups") or ():
+        required_text("groups", name)
+    if defaults.get("domain"):
+        _checked_domain("", defaults["domain"])
+        known_domain(defaults["domain"], provider_domains)
+
+
+def _failing(options: Mapping[str, Any], position: int, problem: str) -> DesiredUser:
+    """Return a user who cannot be provisioned, with as much of name and ExternalId as can be read."""
+    asked, domain, external_id = (_printable(options.get(name)) for name in ("username", "domain", "external_id"))
+    name, at, behind = asked.rpartition("@")
+    is_qualified = bool(name and at and (not domain or same_name(behind, domain)))
+    return DesiredUser(
+        username=composed(name if is_qualified else asked),
+        domain=composed(behind if is_qualified else domain),
+        external_id=external_id or None,
+        state=options.get("state") or "present",
+        asked_as=asked,
+        position=position,
+        problem=_naming(asked, problem),
+    )
+
+
+def _naming(asked: str, problem: str) -> str:
+    """Return the problem, so that it names the user."""
+    return problem if asked in problem else f"{asked}: {problem}"
+
+
+def _printable(value: Any) -> str:
+    return value.strip() if isinstance(value, str) and value.isprintable() else ""
+
+
 def _said(item: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in item.items() if value is not None}
 
@@ -142,10 +198,7 @@ def _identity(field: str, asked: str, domain: str | None) -> tuple[str, str]:
         domain = behind
     if domain is None:
         return asked, ""
-    if not domain.isprintable() or " " in domain or "@" in domain:
-        raise InputError(
-            f"{field}domain", f"{domain!r} is no domain", "Give the domain configured in vCenter's wizard."
-        )
+    _checked_domain(field, domain)
     if at and not same_name(behind, domain):
         raise InputError(
             f"{field}username",
@@ -153,6 +206,13 @@ def _identity(field: str, asked: str, domain: str | None) -> tuple[str, str]:
             "Give the bare name, or correct the domain.",
         )
     return (name if at else asked), domain
+
+
+def _checked_domain(field: str, domain: str) -> None:
+    if not domain.isprintable() or " " in domain or "@" in domain:
+        raise InputError(
+            f"{field}domain", f"{domain!r} is no domain", "Give the domain configured in vCenter's wizard."
+        )
 
 
 def _foreign_domain(field: str, options: Mapping[str, Any]) -> str | None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ._chosen_entries import entry_to_move, entry_with_id
+from ._errors import some_of
 from ._groups import ALL_USERS
 from ._identities import Identities
 from ._recreation import Recreation
@@ -22,12 +23,16 @@ from ._users import MUTABLE_ATTRIBUTES, DesiredUser, GroupReference, User, diffe
 CHANGING = ("delete", "rename", "recreate", "update", "create")
 """The operations that write, in the order in which they are carried out: names and ids are freed first."""
 
+GIVING_A_NAME = ("create", "rename", "recreate")
+"""The operations after which an entry has a name or an ExternalId that it did not have before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """What becomes of one wanted user. C(after) is None where no entry will be left.
 
     C(join) are groups that the entry is to be made a member of. C(purged) is for users whom the task does not name.
+    `problem` is why this user fails alone; such an operation changes nothing.
     """
 
     kind: str
@@ -38,11 +43,12 @@ class Operation:
     purged: bool = False
     unverified: tuple[str, ...] = ()
     """What the broker does not show of the entry, so that it could not be compared."""
+    problem: str | None = None
 
     @property
     def changes(self) -> bool:
         """Whether carrying it out writes."""
-        return self.kind in CHANGING
+        return self.kind in CHANGING and self.problem is None
 
     @property
     def only_joins(self) -> bool:
@@ -105,20 +111,34 @@ class Directory:
         held = [user.external_id for users in self._holders.values() for user in users if user.external_id]
         return [*held, *(recreation.external_id for recreation, _user in self._gone.values())]
 
-    def operations(self, desired: Sequence[DesiredUser]) -> tuple[list[Operation], list[str]]:
-        """What becomes of each, and what is wrong."""
-        found = [self.operation(wanted) for wanted in desired]
-        unknown = {name: None for wanted in desired for name in wanted.groups if not self._group(name)}
-        operations = [operation for operation, _problem in found]
-        problems = [problem for _operation, problem in found if problem]
-        problems += self._on_their_way(operations) + [self._no_group(name) for name in unknown]
-        return operations, problems
+    def tied(self, wanted: DesiredUser) -> list[User]:
+        """Return every entry that may be this user's: by name, also where no domain is shown, and by ExternalId."""
+        holders = self.holders(wanted.external_id) if wanted.external_id else []
+        found = {user.id: user for user in (*self.identities.like(wanted), *holders)}
+        return list(found.values())
 
-    def _on_their_way(self, operations: Sequence[Operation]) -> list[str]:
-        """What is wrong with wanting ExternalIds that a recreation, not ended yet, gives to somebody else."""
+    def is_placed(self, wanted: DesiredUser) -> bool:
+        """Return whether an entry, or one that was deleted to be recreated, is known to be this user's."""
+        return bool((wanted.domain and self.tied(wanted)) or self.gone(wanted)) or bool(
+            wanted.external_id and self.holders(wanted.external_id)
+        )
+
+    def operations(self, desired: Sequence[DesiredUser]) -> list[tuple[Operation, str | None]]:
+        """Return what becomes of each user, and what is wrong with that, in their order."""
+        found = [self.operation(wanted) for wanted in desired]
+        on_their_way = self._on_their_way(found)
+        return [
+            (operation, problem or on_their_way.get(number) or self._no_group(operation.wanted))
+            for number, (operation, problem) in enumerate(found)
+        ]
+
+    def _on_their_way(self, found: Sequence[tuple[Operation, str | None]]) -> dict[int, str]:
+        """Return the users who want an ExternalId that an unfinished recreation gives to another, by number, and why."""
         if not self._gone:
-            return []
-        settled = {(folded(op.wanted.username), folded(op.wanted.domain)): op.wanted for op in operations}
+            return {}
+        settled = {
+            (folded(op.wanted.username), folded(op.wanted.domain)): op.wanted for op, problem in found if not problem
+        }
         owners: dict[str, tuple[Recreation, tuple[str, str]]] = {}
         for identity, (recreation, user) in self._gone.items():
             if self.identities.named(*identity) or self.holders(recreation.external_id):
@@ -129,14 +149,15 @@ class Directory:
             )
             if not given_up:
                 owners[recreation.external_id.casefold()] = (recreation, recreation.identity(user))
-        problems = []
-        for wanted in settled.values():
-            if not wanted.external_id:
+        problems = {}
+        for number, (operation, problem) in enumerate(found):
+            wanted = operation.wanted
+            if problem or not wanted.external_id:
                 continue
             owned = owners.get(wanted.external_id.casefold())
             if owned and folded(qualified(*owned[1])) != folded(wanted.label):
                 recreation, owner = owned[0], qualified(*owned[1])
-                problems.append(
+                problems[number] = (
                     f"{wanted.label}: ExternalId {wanted.external_id} is on its way to {owner}, who was to be recreated "
                     f"with it at {recreation.began}, which was interrupted. Name {owner} too, with another "
                     "external_id or as absent, if that was wrong; else correct the variable."
@@ -144,7 +165,9 @@ class Directory:
         return problems
 
     def operation(self, wanted: DesiredUser) -> tuple[Operation, str | None]:
-        """What becomes of one, and what is wrong with that."""
+        """Return what becomes of one user, and what is wrong with that."""
+        if wanted.problem:
+            return Operation("none", wanted), wanted.problem
         gone = self.gone(wanted) if wanted.state == "present" else None
         if gone and not wanted.external_id and not self.named(wanted):
             wanted = replace(wanted, external_id=gone[0].external_id)
@@ -161,9 +184,16 @@ class Directory:
     def _group(self, name: str) -> GroupReference | None:
         return self._groups.get(folded(name))
 
-    def _no_group(self, name: str) -> str:
+    def _no_group(self, wanted: DesiredUser) -> str | None:
+        """Return which of the user's groups the broker does not have, or None."""
+        unknown = [name for name in wanted.groups if not self._group(name)]
+        if not unknown:
+            return None
         names = ", ".join(sorted(group.name for group in self._groups.values() if group.name != ALL_USERS)) or "none"
-        return f"groups: the broker has no group {name!r}; there is {names}. Correct it, or create it with scim_group."
+        return (
+            f"{wanted.label}: groups: the broker has no group {some_of([repr(name) for name in unknown])}; it has {names}. "
+            "Correct the name, or create the group with scim_group."
+        )
 
 
 def _operation(directory: Directory, wanted: DesiredUser, gone: User | None) -> tuple[Operation, str | None]:

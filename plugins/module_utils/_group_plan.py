@@ -55,7 +55,8 @@ class GroupPlan:
     def tells_all_members(self) -> bool:
         """Whether the task itself says everybody who is to be in the group."""
         wanted = self.wanted
-        return wanted.members_state == "exact" and None not in (wanted.members, wanted.member_groups)
+        is_complete = wanted.may_remove and not wanted.held
+        return wanted.members_state == "exact" and is_complete and None not in (wanted.members, wanted.member_groups)
 
     def document_for_creation(self) -> dict[str, Any]:
         """The body of C(POST /Groups): without members, since only their PATCH and PUT are known to work."""
@@ -155,7 +156,7 @@ def plan_group(principals: Principals, standing: Group | None, wanted: DesiredGr
         there = {member.id for member in held}
         joining = tuple(principals.member(key) for key in asked if key not in there)
     if wanted.members_state == "exact":
-        leaving = tuple(member for member in held if _is_named_kind(wanted, member) and member.id not in asked)
+        leaving = tuple(member for member in held if _may_leave(wanted, member) and member.id not in asked)
     gone = set(leaving)
     after = tuple(member for member in held if member not in gone) + joining
     if standing is None:
@@ -181,6 +182,10 @@ def _not_exact(principals: Principals, standing: Group, wanted: DesiredGroup) ->
             f"{some_of(sorted(unknown))}. So exact cannot be told; say members_state: present or absent."
         )
     return problems
+
+
+def _may_leave(wanted: DesiredGroup, member: Member) -> bool:
+    return wanted.may_remove and member.id not in wanted.held and _is_named_kind(wanted, member)
 
 
 def _is_named_kind(wanted: DesiredGroup, member: Member) -> bool:

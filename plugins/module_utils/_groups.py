@@ -57,6 +57,10 @@ class DesiredGroup:
     member_groups: tuple[str, ...] | None = None
     members_state: str = "present"
     state: str = "present"
+    held: frozenset[str] = frozenset()
+    """The ids of users who do not leave the group, although the task does not name them."""
+    may_remove: bool = True
+    """Whether a member may leave the group at all."""
 
     @property
     def domain_needed(self) -> bool:

@@ -35,6 +35,14 @@ class Identities:
         certain = [user for user in self._same_name(wanted) if _has_external_id(user, wanted)]
         return [*self.named(wanted.username, wanted.domain), *certain]
 
+    def like(self, wanted: DesiredUser) -> list[User]:
+        """Return the entries that may be the wanted user's by their names. Without a domain, each domain counts."""
+        if wanted.domain:
+            return [*self.named(wanted.username, wanted.domain), *self._same_name(wanted)]
+        name = folded(wanted.username)
+        named = [user for (each, _domain), users in self._named.items() if each == name for user in users]
+        return [*named, *self._same_name(wanted)]
+
     def doubt(self, wanted: DesiredUser, hint: str = "") -> str | None:
         """Return why no single entry is certain to be meant, or None. The hint says what to do about a missing domain."""
         meant = self.meant(wanted)

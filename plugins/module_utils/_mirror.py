@@ -17,6 +17,17 @@ from ._users import DesiredUser, User
 
 
 @dataclass(frozen=True)
+class FailedUsers:
+    """The users of a list who fail, and what that means for memberships."""
+
+    positions: frozenset[int] = frozenset()
+    entries: frozenset[str] = frozenset()
+    """The ids of their entries."""
+    list_is_complete: bool = True
+    """Whether each of them matches an entry; if not, no membership ends."""
+
+
+@dataclass(frozen=True)
 class Mirror:
     """The names of the groups, as the task spells them."""
 
@@ -32,14 +43,25 @@ class Mirror:
             for wanted in desired
         ]
 
-    def groups(self, desired: Iterable[DesiredUser], there: Iterable[User]) -> list[DesiredGroup]:
-        """The groups that are wanted, with those of the wanted users who are there."""
+    def groups(
+        self, desired: Iterable[DesiredUser], there: Iterable[User], failed: FailedUsers | None = None
+    ) -> list[DesiredGroup]:
+        """Return the wanted groups, with the wanted users who are there. The memberships of failed users stay."""
+        failed = failed or FailedUsers()
         standing = Identities(there)
-        wanted = [each for each in desired if each.state == "present" and standing.meant(each)]
+        wanted = [
+            each
+            for each in desired
+            if each.state == "present" and each.position not in failed.positions and standing.meant(each)
+        ]
         found = []
         for name in self.names:
             members = tuple(each for each in wanted if folded(name) in map(folded, each.groups))
-            found.append(DesiredGroup(name, members, members_state="exact"))
+            found.append(
+                DesiredGroup(
+                    name, members, members_state="exact", held=failed.entries, may_remove=failed.list_is_complete
+                )
+            )
         return found
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from ._candidates import AttemptList, Binding, bind, contradiction
 from ._directory import CHANGING, Directory, Operation, Situation, creation
 from ._errors import PlanRefusedError, some_of
+from ._failed_users import failed, not_bound, protected_entries, spread, unplaced_users, without_external_id
 from ._guards import NO_GUARDS, Guards, exceeded
 from ._purge import Purge, not_judged, not_purged, spared, unwanted
 from ._texts import folded, same_name
@@ -31,6 +32,10 @@ class Plan:
     left_alone: tuple[User, ...] = ()
     """The entries whose domain the broker does not show, and which no operation is certain to mean."""
     notes: tuple[str, ...] = ()
+    protected: frozenset[str] = frozenset()
+    """The ids of the entries of failed users."""
+    unplaced: tuple[DesiredUser, ...] = ()
+    """The failed users that match no entry: because of them nobody is purged, and no member removed."""
 
     @property
     def writes(self) -> list[Operation]:
@@ -48,7 +53,7 @@ class Plan:
     @property
     def signature(self) -> list[tuple[Any, ...]]:
         """What two plans must have in common for one to be carried out in place of the other."""
-        return [(op.kind, op.before, op.after) for op in self.operations]
+        return [(op.kind, op.before, op.after, op.problem is None) for op in self.operations]
 
     def diff(self) -> dict[str, Any]:
         """Before and after in Ansible's form, of what changes only; the same in check mode and in the run."""
@@ -75,56 +80,75 @@ def plan(
     guards: Guards = NO_GUARDS,
     owners: Mapping[str, str] | None = None,
     cross_check: AttemptList | None = None,
+    all_or_nothing: bool = False,
 ) -> Plan:
-    """Decide what becomes of each wanted user. Raises PlanRefusedError with every problem found.
+    """Decide what becomes of each wanted user. A problem of one user fails that user alone.
 
-    C(login_attempts_of) names those who were asked to log in: nothing is written for anybody else, who counts for the
-    law alone, and who lacks an ExternalId goes on waiting. C(report_missing) makes waiting a result instead of a problem.
-    C(owners) holds the identity provider's user names by ExternalId, where it was read; what it says of somebody new is
-    compared with C(cross_check) and C(login_attempts).
+    Raises PlanRefusedError for what stops the whole run, and with `all_or_nothing` for every problem.
+    `login_attempts_of` names the users who were asked to log in: only they are provisioned, and only they can fail.
+    `report_missing` makes waiting a result instead of a problem. `owners` holds the identity provider's user names by
+    ExternalId, where it was read; what it says of new users is compared with `cross_check` and `login_attempts`.
     """
     refuse_duplicates(desired)
     directory = Directory(situation)
-    operations, problems = directory.operations(desired)
-    problems += _claimed_twice(operations)
+    operations = [
+        failed(operation, problem, directory) if problem else operation
+        for operation, problem in directory.operations(desired)
+    ]
+    operations = _with_problems(operations, _claimed_twice(operations), directory)
+    contradictions = _contradictions(operations, (cross_check, login_attempts), directory, desired, owners or {})
+    operations = spread(_with_problems(operations, contradictions, directory), directory)
+    protected, unplaced = protected_entries(operations, directory), unplaced_users(operations, directory)
 
-    for seen in (cross_check, login_attempts) if owners else ():
-        problems += _contradictions(operations, seen, directory, desired, owners or {}) if seen else []
-    asked = [op.wanted for op in operations if op.kind == "wait"]
-    binding = None
-    if login_attempts is not None and not problems:
-        asked = [wanted for wanted in asked if _is_meant(wanted, login_attempts_of)]
-        binding, problem = bind(
-            asked, login_attempts, _taken(directory, desired), owners, users=situation.users, desired=desired
-        )
-        if problem:
-            problems.append(problem)
-        if binding:
-            operations = [_bound(op, binding, directory) for op in operations]
-    operations = [op if _is_meant(op.wanted, login_attempts_of) else _left_alone(op, directory) for op in operations]
-    waiting = tuple(op.wanted for op in operations if op.kind == "wait")
-    if waiting and not report_missing and login_attempts is None:
-        problems += [_missing(wanted, owners) for wanted in waiting]
-    kept = {op.before.id for op in operations if op.before}
-    left_alone = tuple(user for user in situation.users if user.domain is None and user.id not in kept)
+    unknown = without_external_id(operations, directory, owners or {})
+    unknown += [operations[number] for number in contradictions]
+    meant = [_is_meant(op.wanted, login_attempts_of) for op in operations]
+    binding: Binding | None = None
+    unbound: str | None = None
+    if login_attempts is not None:
+        asked = [op.wanted for op, is_meant in zip(operations, meant, strict=True) if is_meant and _waits(op)]
+        if unknown and asked:
+            unbound = not_bound(asked, unknown)
+        else:
+            binding, unbound = bind(
+                asked, login_attempts, _taken(directory, desired), owners, users=situation.users, desired=desired
+            )
+        operations = [_bound(op, binding, directory) if binding else op for op in operations]
+    operations = [
+        op if is_meant else _left_alone(op, directory) for op, is_meant in zip(operations, meant, strict=True)
+    ]
+    waiting = tuple(op.wanted for op in operations if _waits(op))
     notes = [_NO_EXTERNAL_IDS] if any(op.unverified for op in operations) else []
-    if purge is not None and login_attempts_of is None and not problems:
+    notes += [unbound] if unbound and report_missing else []
+    if not report_missing:
+        missing = {
+            number: unbound or _missing(op.wanted, owners)
+            for number, op in enumerate(operations)
+            if meant[number] and _waits(op)
+        }
+        operations = _with_problems(operations, missing, directory)
+    problems = list(dict.fromkeys(op.problem for op in operations if op.problem))
+    if problems and all_or_nothing:
+        raise PlanRefusedError(problems)
+
+    kept = {op.before.id for op in operations if op.before} | protected
+    left_alone = tuple(user for user in situation.users if user.domain is None and user.id not in kept)
+    if purge is not None and login_attempts_of is None and not unplaced:
         notes += [not_judged(left_alone, purge)] if left_alone else []
         surplus = purge.surplus(situation.users, kept)
         near = spared(surplus, waiting)
         notes += [not_purged(user, near[user.id]) for user in surplus if user.id in near]
         purged = [_purging(user, purge) for user in surplus if user.id not in near]
-        if purged and not any(_stays(op) for op in operations):
-            problems.append(
+        if purged and not protected and not any(_stays(op) for op in operations):
+            problems = [
                 f"purge would remove {len(purged)} users of {purge.domain}, and nobody of the list would be in the broker "
                 f"afterwards: {some_of([op.wanted.label for op in operations])}. Check the names in the list."
-            )
+            ]
+            raise PlanRefusedError(problems)
         operations += purged
-    if not problems:
-        problems = exceeded(operations, situation.users, guards, purge.domain if purge else None)
-    if problems:
-        raise PlanRefusedError(problems)
-    return Plan(tuple(operations), waiting, binding, left_alone, tuple(notes))
+    if exceeding := exceeded(operations, situation.users, guards, purge.domain if purge else None):
+        raise PlanRefusedError(exceeding)
+    return Plan(tuple(operations), waiting, binding, left_alone, tuple(notes), protected, unplaced)
 
 
 def plan_again(situation: Situation, operations: Sequence[Operation]) -> list[tuple[Operation, str | None]]:
@@ -170,11 +194,16 @@ def _stays(operation: Operation) -> bool:
 
 
 def refuse_duplicates(desired: Sequence[DesiredUser]) -> None:
-    """Raise PlanRefusedError for names and ExternalIds that stand twice, with both positions."""
+    """Raise PlanRefusedError for user names and ExternalIds that the list has twice, with both positions.
+
+    Rows that are known to fail are left out: people whom a provider has twice fail without stopping the others.
+    """
     problems: list[str] = []
     names: dict[str, DesiredUser] = {}
     ids: dict[str, DesiredUser] = {}
     for wanted in desired:
+        if wanted.problem:
+            continue
         first = names.setdefault(folded(wanted.label), wanted)
         if first is not wanted:
             problems.append(
@@ -194,6 +223,21 @@ def refuse_duplicates(desired: Sequence[DesiredUser]) -> None:
         raise PlanRefusedError(problems)
 
 
+def _with_problems(
+    operations: Sequence[Operation], problems: Mapping[int, str], directory: Directory
+) -> list[Operation]:
+    """Return the operations, failing those that `problems` has by their number in the list."""
+    return [
+        failed(op, problem, directory) if not op.problem and (problem := problems.get(number)) else op
+        for number, op in enumerate(operations)
+    ]
+
+
+def _waits(operation: Operation) -> bool:
+    """Return whether only the ExternalId is missing."""
+    return operation.kind == "wait" and not operation.problem
+
+
 def _taken(directory: Directory, desired: Sequence[DesiredUser]) -> list[str]:
     """The ExternalIds that are somebody's, in the broker or in the task."""
     return [*directory.external_ids(), *(wanted.external_id for wanted in desired if wanted.external_id)]
@@ -201,29 +245,35 @@ def _taken(directory: Directory, desired: Sequence[DesiredUser]) -> list[str]:
 
 def _contradictions(
     operations: Sequence[Operation],
-    seen: AttemptList,
+    lists: Iterable[AttemptList | None],
     directory: Directory,
     desired: Sequence[DesiredUser],
     owners: Mapping[str, str],
-) -> list[str]:
-    """Where the log speaks against what the identity provider says of somebody new."""
+) -> dict[int, str]:
+    """Return the new users of whom the identity provider says something else than the log, by number, and what."""
     taken = _taken(directory, desired)
-    new = [op.wanted for op in operations if op.kind == "create" and op.wanted.external_id in owners]
-    return [problem for wanted in new if (problem := contradiction(wanted, seen, taken, owners))]
+    return {
+        number: problem
+        for seen in lists
+        if seen
+        for number, op in enumerate(operations)
+        if op.kind == "create" and op.wanted.external_id in owners
+        if (problem := contradiction(op.wanted, seen, taken, owners))
+    }
 
 
-def _claimed_twice(operations: Sequence[Operation]) -> list[str]:
-    claims: dict[str, Operation] = {}
-    problems: list[str] = []
-    for operation in operations:
-        if operation.before is None:
-            continue
-        first = claims.setdefault(operation.before.id, operation)
-        if first is not operation:
-            problems.append(
-                f"{first.wanted.label} and {operation.wanted.label} both mean the broker's entry "
-                f"{operation.before.label}. Remove one."
-            )
+def _claimed_twice(operations: Sequence[Operation]) -> dict[int, str]:
+    """Return the users that mean the same entry, by number, and why that is wrong."""
+    claims: dict[str, list[int]] = {}
+    for number, operation in enumerate(operations):
+        if operation.before is not None and not operation.problem:
+            claims.setdefault(operation.before.id, []).append(number)
+    problems = {}
+    for numbers in claims.values():
+        names = " and ".join(operations[number].wanted.label for number in numbers)
+        for number in numbers if len(numbers) > 1 else ():
+            entry = operations[number].before
+            problems[number] = f"{names} both mean the broker's entry {entry.label if entry else ''}. Remove one."
     return problems
 
 
@@ -232,6 +282,7 @@ def _is_meant(wanted: DesiredUser, names: Sequence[str] | None) -> bool:
 
 
 def _left_alone(operation: Operation, directory: Directory) -> Operation:
+    operation = replace(operation, problem=None)
     if not operation.changes:
         return operation
     standing = None if directory.is_gone(operation) else operation.before

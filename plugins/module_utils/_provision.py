@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -23,14 +24,16 @@ from ._apply_user_permissions import (
 from ._candidates import AttemptList
 from ._directory import Situation
 from ._errors import PlanRefusedError
+from ._failed_users import incomplete
 from ._group_plan import GroupPlan
 from ._groups import Group, Principals
 from ._guards import NO_GUARDS, Guards, too_many_removals
-from ._mirror import Mirror, expected_users
+from ._mirror import FailedUsers, Mirror, expected_users
 from ._permissions import Principal
 from ._plan import Plan, plan, refuse_duplicates
 from ._purge import Purge
 from ._recreation import Recreation
+from ._summary import failure
 from ._texts import folded
 from ._undo import Deleted, refuse_other_host
 from ._user_permissions import permitted_people, principals
@@ -51,6 +54,8 @@ class Wanted:
     login_attempts: AttemptList | None = None
     login_attempts_of: Sequence[str] | None = None
     report_missing: bool = False
+    all_or_nothing: bool = False
+    """Whether a problem of one user stops the whole run."""
     owners: Mapping[str, str] | None = None
     """The identity provider's user names by ExternalId, where it was read."""
     cross_check: AttemptList | None = None
@@ -76,6 +81,8 @@ class Provisioned:
     notes: tuple[str, ...] = ()
     groups: Sequence[GroupOutcome] = ()
     permissions: UserPermissions = field(default_factory=UserPermissions)
+    skipped: str | None = None
+    """What was not done because the list is incomplete."""
 
     @property
     def changed(self) -> bool:
@@ -84,14 +91,21 @@ class Provisioned:
         return users or any(group.changed for group in self.groups) or self.permissions.changed
 
     @property
-    def failed_users(self) -> list[str]:
-        """What failed with each of them."""
-        return [outcome.error for outcome in self.outcomes if outcome.error]
+    def failed_users(self) -> list[tuple[str, str]]:
+        """Return the name of each user that failed, and why."""
+        return [(each.operation.wanted.label, each.error) for each in self.outcomes if each.error]
 
     @property
     def failed_groups(self) -> list[str]:
         """What failed with each of them."""
         return [group.error for group in self.groups if group.error]
+
+    def failure(self, *, minted: bool) -> str:
+        """Return one message for everything that failed, or an empty text."""
+        changed = self.changed or minted
+        return failure(
+            self.failed_users, len(self.outcomes), self.failed_groups, self.permissions.errors, changed=changed
+        )
 
     @property
     def powerless(self) -> list[str]:
@@ -131,11 +145,13 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
     """Bring the broker's users to what is wanted."""
     # Before anything is sent: a misspelt option must not cost a minting.
     as_written = wanted.users(None)
+    _refuse_problems(as_written, wanted)
     refuse_duplicates(as_written)
     purge = wanted.purge(as_written, None)
-    needed = purge is not None or any(not each.domain for each in as_written)
+    needed = purge is not None or any(not each.domain and not each.problem for each in as_written)
     documents, provider_domains = read_documents(work.access, domain_needed=needed)
     with_mirrored = wanted.users(provider_domains)
+    _refuse_problems(with_mirrored, wanted)
     desired = wanted.mirror.without(with_mirrored)
     purge = wanted.purge(desired, provider_domains)
     work.domains = task_domains(desired, wanted.domain)
@@ -163,11 +179,26 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
             guards=wanted.guards,
             owners=wanted.owners,
             cross_check=wanted.cross_check,
+            all_or_nothing=wanted.all_or_nothing,
         )
 
-    first = planned(work.situation(users))
+    while True:
+        first = planned(work.situation(users))
+        permissions = plan_user_permissions(
+            work.vcenter,
+            wanted.permissions,
+            first.operations,
+            wanted.domain or (provider_domains[0] if len(provider_domains) == 1 else None),
+            Principal.spelt("user", wanted.login),
+        )
+        if not permissions.refused:
+            break
+        # The refused users fail, and what they hold is no longer free for others.
+        desired = [replace(each, problem=permissions.refused.get(each.position, each.problem)) for each in desired]
     expected = expected_users(first, users)
-    groups = plan_groups(work.access.client, expected, wanted.mirror.groups(with_mirrored, expected))
+    mirror = functools.partial(wanted.mirror.groups, with_mirrored)
+    failed = _failed_users(first, untouched(first))
+    groups = plan_groups(work.access.client, expected, mirror(expected, failed))
     deleted = {op.before.id for op in first.operations if op.before and (op.purged or op.kind == "delete")}
 
     def refusals(planned_groups: Sequence[tuple[GroupPlan, Principals]]) -> list[str]:
@@ -175,24 +206,18 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
 
     if refused := refusals(groups):
         raise PlanRefusedError(refused)
-    permissions = plan_user_permissions(
-        work.vcenter,
-        wanted.permissions,
-        first.operations,
-        [op.wanted for op in first.operations if op.wanted.state == "present" and op.kind != "wait" and not op.purged],
-        wanted.domain or (provider_domains[0] if len(provider_domains) == 1 else None),
-        Principal.spelt("user", wanted.login),
-    )
     notes += [*first.notes, *permissions.notes]
+    skipped = incomplete(first.unplaced, purge=purge is not None, mirror=bool(wanted.mirror.names))
     if check_mode:
         mirrored = [untouched_group(*each) for each in groups]
         permissions = untouched_permissions(permissions)
-        return Provisioned(first, untouched(first), notes=tuple(notes), groups=mirrored, permissions=permissions)
+        return Provisioned(first, untouched(first), False, None, tuple(notes), mirrored, permissions, skipped)
     done = carry_out(first, documents, planned, work)
     before = work.journal.take_report(host)
     notes += [before] if before else []
+    failed = _failed_users(first, done.outcomes)
     mirrored, interrupted = mirror_groups(
-        work, groups, lambda there: wanted.mirror.groups(with_mirrored, there), refusals, interrupted=done.interrupted
+        work, groups, lambda there: mirror(there, failed), refusals, interrupted=done.interrupted
     )
     interrupted |= carry_out_user_permissions(
         permissions,
@@ -200,7 +225,22 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
         "was not tried: the run was interrupted" if interrupted else None,
     )
     kept = str(done.restore_file) if done.restore_file else None
-    return Provisioned(first, done.outcomes, interrupted, kept, tuple(notes), mirrored, permissions)
+    return Provisioned(first, done.outcomes, interrupted, kept, tuple(notes), mirrored, permissions, skipped)
+
+
+def _refuse_problems(desired: Sequence[DesiredUser], wanted: Wanted) -> None:
+    """Raise PlanRefusedError for problems of users if one of them stops the run, or if every user has one."""
+    problems = [each.problem for each in desired if each.problem]
+    if problems and (wanted.all_or_nothing or len(problems) == len(desired)):
+        raise PlanRefusedError(problems)
+
+
+def _failed_users(plan: Plan, outcomes: Iterable[Outcome]) -> FailedUsers:
+    """Return the users who fail, by the plan or by what came of it."""
+    failed = [each.operation for each in outcomes if each.error and not each.operation.purged]
+    entries = {operation.before.id for operation in failed if operation.before}
+    positions = frozenset(operation.wanted.position for operation in failed)
+    return FailedUsers(positions, plan.protected | entries, not plan.unplaced)
 
 
 def _joined(outcome: Outcome, mirrored: Sequence[Group]) -> list[str]:

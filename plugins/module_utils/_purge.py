@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from ._desired import known_domain
 from ._errors import InputError, some_of
 from ._spelling import edits
 from ._texts import folded, same_name
@@ -42,12 +43,7 @@ def purge_option(
     """Read the options that C(purge) needs, given the provider's domains, or None while they are not known."""
     if not domain:
         raise InputError("domain", "is not given, and purge needs it", "Name the domain whose other users are to go.")
-    if known and not any(same_name(domain, each) for each in known):
-        raise InputError(
-            "domain",
-            f"{domain!r} is not a domain of the identity provider",
-            f"The broker knows {', '.join(known)}. Users of other domains are never touched.",
-        )
+    known_domain(domain, known)
     if max_deletes is None:
         raise InputError("max_deletes", "is not given, and purge needs it", "Say how many may go: 5, or 10%.")
     if not any(wanted.state == "present" for wanted in desired):

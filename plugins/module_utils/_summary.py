@@ -19,7 +19,8 @@ _DONE = {
     "delete": "deleted",
 }
 SHOWN = 20
-"""Of each kind; whoever wants all reads C(users) of the result."""
+"""Of each kind. The result has all in `users`."""
+SHOWN_ERRORS = 10
 
 
 def summary(
@@ -38,7 +39,8 @@ def summary(
         these = [wanted for wanted, each, error in results if each == kind and not error]
         told = f"would be {done}" if check_mode and kind != "wait" else done
         lines += _first([f"{told}: {wanted.label}{_remark(wanted, kind)}" for wanted in these], told)
-    lines += _first([f"FAILED   {error}" for _wanted, _kind, error in results if error], "FAILED")
+    errors = [error.partition("\n")[0] for _wanted, _kind, error in results if error]
+    lines += _first([f"FAILED   {error}" for error in errors], "FAILED")
     unchanged = sum(1 for _wanted, kind, error in results if kind == "none" and not error)
     if unchanged:
         lines.append(f"left as they are: {unchanged} of {len(results)}")
@@ -76,16 +78,31 @@ def permission_summary(
     return lines + _first([f"can log in, and has no permission: {name}" for name in powerless], "without a permission")
 
 
-def failure(users: Sequence[str], total: int, groups: Sequence[str] = (), permissions: Sequence[str] = ()) -> str:
-    """One message for everything that failed, short enough for a screen, and empty where nothing did; the result has all."""
-    errors = [*users, *groups, *permissions]
-    if len(errors) < 2:
-        return "".join(errors)
+def failure(
+    users: Sequence[tuple[str, str]],
+    total: int,
+    groups: Sequence[str] = (),
+    permissions: Sequence[str] = (),
+    *,
+    changed: bool = True,
+) -> str:
+    """Return one message that names each user that failed, and everything else that did; empty if nothing did.
+
+    `users` holds the name and the error of each. The result has every error in full.
+    """
+    others = [*groups, *permissions]
+    errors = list(dict.fromkeys([*(error for _name, error in users), *others]))
+    shown = errors[:SHOWN_ERRORS]
     counts = [f"{len(users)} of {total} users"] if users else []
     counts += [f"{len(groups)} of the groups"] if groups else []
     counts += [f"{len(permissions)} of the permissions"] if permissions else []
-    more = [f"... and {len(errors) - 10} more, see users[].error and groups[].error"] if len(errors) > 10 else []
-    return "\n".join([f"{' and '.join(counts)} failed:", *errors[:10], *more])
+    nothing = [] if changed or not errors else ["Nothing was changed"]
+    if len(users) + len(others) < 2:
+        return ": ".join([*nothing, *errors])
+    left = [name for name, error in users if error not in shown]
+    more = [f"Failed too, see users[].error: {', '.join(left)}"] if left else []
+    more += ["More failed, see groups[].error and permissions[].error"] if not set(others) <= set(shown) else []
+    return "\n".join([f"{', '.join([*nothing, ' and '.join(counts)])} failed:", *shown, *more])
 
 
 def interruption(lines: Sequence[str], when: str) -> list[str]:

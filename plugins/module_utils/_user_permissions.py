@@ -12,14 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ._directory import Operation
+from ._directory import GIVING_A_NAME, Operation
 from ._errors import InputError
 from ._permission_plan import DesiredPermission, PermissionPlan, plan_permission, role_text
 from ._permissions import NO_ACCESS, Permission, Principal, Roles
 from ._texts import folded, required_text
 from ._users import DesiredUser, User
-
-GIVING_A_NAME = ("create", "rename", "recreate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +81,10 @@ def group_grants(items: Sequence[Mapping[str, Any]]) -> dict[str, list[Grant]]:
     return found
 
 
-def inherited(operations: Iterable[Operation], listed: Sequence[Permission], roles: Roles) -> list[str]:
-    """Why entries may not get the names that they are to get, which hold permissions already."""
+def inherited(
+    operations: Iterable[Operation], listed: Sequence[Permission], roles: Roles
+) -> list[tuple[Operation, str]]:
+    """Return the operations that give an entry a name which has permissions already, and why that is refused."""
     by_person = _by_person(listed)
     problems = []
     for operation in operations:
@@ -94,16 +94,17 @@ def inherited(operations: Iterable[Operation], listed: Sequence[Permission], rol
         held = by_person.get(_principal(user).person, [])
         if held:
             told = ", ".join(_told(each, roles) for each in held)
-            problems.append(
-                f"{user.label}: the name holds a permission already ({told}), which whoever gets the name has at once. If that "
-                "is the same person, set inherit_permissions: true; else remove it with global_permission, state: absent."
+            problem = (
+                f"{user.label}: the name already has a permission ({told}), which the new entry would have at once. If that is "
+                "the same person, set inherit_permissions: true; otherwise remove it with global_permission, state: absent."
             )
+            problems.append((operation, problem))
     return problems
 
 
 def leaves(operation: Operation) -> bool:
-    """Whether nobody of the name stands in the broker in the end, or there was nobody to begin with."""
-    return operation.wanted.state == "absent" and operation.after is None
+    """Return whether no entry of the name is in the broker in the end. The entry of a failed user stays."""
+    return operation.wanted.state == "absent" and operation.after is None and operation.problem is None
 
 
 def left_behind(operations: Iterable[Operation], listed: Sequence[Permission]) -> list[tuple[str, Permission]]:

@@ -106,11 +106,13 @@ class DesiredUser:
     groups: tuple[str, ...] = ()
     asked_as: str = ""
     position: int = 0
+    problem: str | None = None
+    """Why this user cannot be provisioned, as far as that is known without reading the broker."""
 
     @property
     def label(self) -> str:
         """How messages name the user."""
-        return qualified(self.username, self.domain)
+        return qualified(self.username, self.domain) if self.username else self.asked_as or f"users[{self.position}]"
 
     @property
     def wire_name(self) -> str:

@@ -225,7 +225,6 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_se
 from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import desired_user
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._provision import Wanted, provision
-from ansible_collections.homelab.identity_broker.plugins.module_utils._summary import failure
 
 
 def main() -> None:
@@ -243,6 +242,7 @@ def main() -> None:
         work = session.work()
         wanted = Wanted(
             lambda domains: [desired_user(module.params, domains)],
+            all_or_nothing=True,
             permissions=PermissionOptions(
                 inherit=module.params["inherit_permissions"], remove=module.params["remove_permissions"]
             ),
@@ -251,7 +251,7 @@ def main() -> None:
         done = provision(work, wanted, check_mode=module.check_mode)
         told = session.told(done, work)
         outcome = done.outcomes[0]
-        message = failure(done.failed_users, 1, permissions=done.permissions.errors)
+        message = done.failure(minted=session.minted)
         return {
             "changed": done.changed,
             "failed": bool(message),

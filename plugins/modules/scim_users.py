@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Creates, updates, renames or deletes any number of users of vCenter's Identity Broker over SCIM, with one log-in, one list
     of what is, one plan and one diff.
-  - Mistakes between users, such as one ExternalId for two people, are found before anything is sent. When the plan is refused,
-    nothing has been changed.
+  - Mistakes between users, such as one ExternalId for two people, are found before anything is sent.
+  - A problem of one user does not stop the others, see O(on_error).
   - The ExternalId of one person may be taken from a login that the broker refused, see O(login_attempts).
 author:
   - homelab.identity_broker maintainers (@homelab-identity-broker)
@@ -47,8 +47,15 @@ options:
       username:
         description:
           - The user's name, bare or as C(name@domain). A string; quote a name that is a number.
+          - Required, except for an item with O(users[].problem).
         type: raw
-        required: true
+      problem:
+        description:
+          - Why this user cannot be provisioned, as far as the source of the list knows. Plugins that read lists set it.
+          - The user fails with this text, and the others continue, see O(on_error). An entry that has the user name or the
+            ExternalId of the item is left alone.
+        type: str
+        version_added: 0.9.1
       external_id:
         description:
           - What the identity provider puts into the claim C(sub) for this person; the broker looks the person up by it. With
@@ -204,12 +211,30 @@ options:
     version_added: 0.9.0
   missing_external_id:
     description:
-      - What to do about a user who is not in the broker and has no ExternalId. V(error) fails before anything is changed;
-        V(report) lists the user in RV(waiting) and goes on with the others.
-      - Not looked at with O(login_attempts).
+      - What to do about a user who is not in the broker and whose ExternalId is unknown, also after O(login_attempts) was
+        searched.
+      - With V(error), this user fails, see O(on_error). With V(report), the user is only listed in RV(waiting).
     type: str
     default: error
     choices: [error, report]
+  on_error:
+    description:
+      - What to do about a problem that concerns one user, such as an ExternalId that belongs to another user name.
+      - With V(continue), this user fails and the others are provisioned. The module fails at its end, and names each user
+        that failed. Check mode does the same.
+      - The entry of a failed user is left alone. It is not purged, and its group memberships and permissions stay. What needs
+        its user name or its ExternalId fails, too. No ExternalId is taken from O(login_attempts) while the ExternalId of a failed
+        user is unknown.
+      - If no entry has the user name or the ExternalId of a failed user, nobody is purged and no member is removed from
+        O(mirror_groups) in this run. RV(skipped) says so. A user who waits for an ExternalId does not have this effect.
+      - With V(stop), nothing is changed if one user has a problem. A user that the broker refuses while the others are
+        written does not stop them in either case.
+      - User names and ExternalIds that O(users) has twice, an exceeded limit such as O(max_deletes), and problems with tokens
+        stop the run before anything is changed in either case.
+    type: str
+    default: continue
+    choices: [continue, stop]
+    version_added: 0.9.1
   groups:
     description: The groups of the broker that everybody of O(users) is to be a member of, by name.
     type: list
@@ -445,6 +470,11 @@ users:
     error:
       description: What went wrong with this user, else null.
       type: str
+skipped:
+  description: What was not done because the list is incomplete, see O(on_error); null if nothing was skipped.
+  returned: success, or failure after reading the broker
+  type: str
+  sample: null
 waiting:
   description: The names, as the task spelt them, of those who have no entry and whose ExternalId is not given.
   returned: success, or failure after writing
@@ -584,6 +614,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._desired i
     desired_users,
     harmless,
     in_domains,
+    known_domain,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._directory import CHANGING
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
@@ -608,7 +639,6 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._purge imp
     Purge,
     purge_option,
 )
-from ansible_collections.homelab.identity_broker.plugins.module_utils._summary import failure
 from ansible_collections.homelab.identity_broker.plugins.module_utils._user_permissions import (
     Grants,
     grant_list,
@@ -642,6 +672,8 @@ def main() -> None:
                 "elements": "dict",
                 "options": {
                     **item,
+                    "username": {"type": "raw"},
+                    "problem": {"type": "str"},
                     "login_from": {"type": "list", "elements": "str"},
                     "groups": groups,
                     "permissions": permissions,
@@ -660,6 +692,7 @@ def main() -> None:
             "incomplete_users": {"type": "str", "default": "error", "choices": ["error", "accept"]},
             "coexist": {"type": "bool", "default": False},
             "missing_external_id": {"type": "str", "default": "error", "choices": ["error", "report"]},
+            "on_error": {"type": "str", "default": "continue", "choices": ["continue", "stop"]},
             "purge": {"type": "bool", "default": False},
             "max_deletes": {"type": "str"},
             "max_recreates": {"type": "str"},
@@ -700,12 +733,18 @@ def main() -> None:
         restored = read_deleted(options["restore_file"], len(items)) if options["restore_file"] else None
         work = session.work()
         as_written = desired_users(items, {name: options[name] for name in (*DEFAULTS, "groups")}, None)
+
+        def users(domains: Domains) -> list[DesiredUser]:
+            known_domain(options["domain"], domains)
+            return in_domains([*as_written, *(restored.users if restored else ())], domains)
+
         wanted = Wanted(
-            lambda domains: in_domains([*as_written, *(restored.users if restored else ())], domains),
+            users,
             purge,
             login_attempts=attempt_list(options["login_attempts"]),
             login_attempts_of=options["login_attempts_of"],
             report_missing=options["missing_external_id"] == "report",
+            all_or_nothing=options["on_error"] == "stop",
             owners=provider.names if provider else None,
             cross_check=attempt_list(options["cross_check"], "cross_check"),
             mirror=mirror_option(options["mirror_groups"]),
@@ -732,7 +771,7 @@ def main() -> None:
 
     def result(done: Provisioned, session: BrokerSession, work: Work) -> dict[str, Any]:
         counts = Counter("error" if outcome.error else outcome.operation.kind for outcome in done.outcomes)
-        message = failure(done.failed_users, len(done.outcomes), done.failed_groups, done.permissions.errors)
+        message = done.failure(minted=session.minted)
         return {
             "changed": done.changed,
             "failed": bool(message),
@@ -748,6 +787,7 @@ def main() -> None:
                 }
                 for outcome in done.outcomes
             ],
+            "skipped": done.skipped,
             "waiting": [wanted.asked_as for wanted in done.plan.waiting],
             "left_alone": len(done.plan.left_alone),
             "groups": [

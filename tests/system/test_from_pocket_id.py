@@ -83,10 +83,13 @@ def test_another_external_id_than_pocket_id_says(providing: Modules, bakery: Poc
 
 
 @pytest.mark.usefixtures("bakery")
-def test_somebody_whom_pocket_id_does_not_know(providing: Modules) -> None:
-    message = refused(providing, [{"username": "bagel"}], provider_users=read(providing))
+def test_somebody_whom_pocket_id_does_not_know(providing: Modules, appliance: Appliance) -> None:
+    message = refused(providing, [{"username": "bagel"}], provider_users=read(providing), on_error="stop")
     assert "bagel" in message
     assert "knows nobody of this name" in message
+    result = provision(providing, [{"username": "bagel"}], provider_users=read(providing))
+    assert "knows nobody of this name" in result["msg"]
+    assert set(external_ids(appliance)) == {"muffin", "crumpet"}
 
 
 @pytest.mark.usefixtures("bakery")

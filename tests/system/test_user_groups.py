@@ -66,14 +66,14 @@ def test_a_group_that_there_is_not(modules: Modules, appliance: Appliance) -> No
     users = [person("ann", groups=["cooks", "coks"]), person("bob", groups=["drivers"])]
     for check in (True, False):
         said = provision(modules, users, check=check)["msg"]
-        assert "the broker has no group 'coks'; there is bakers, cooks, waiters." in said
+        assert "the broker has no group 'coks'; it has bakers, cooks, waiters." in said
         assert "no group 'drivers'" in said
-        assert "create it with scim_group" in said
+        assert "create the group with scim_group" in said
     assert (appliance.writes(), appliance.mintings()) == ([], [])
 
 
 def test_no_group_at_all(modules: Modules, appliance: Appliance) -> None:
-    assert "there is none" in provision(modules, [person("ann")], groups=["cooks"])["msg"]
+    assert "it has none" in provision(modules, [person("ann")], groups=["cooks"])["msg"]
     assert not provision(modules, [person("ann")], groups=["ALL_USERS"])["failed"]
     assert [seen.method for seen in appliance.writes()] == ["POST"]
 

@@ -47,9 +47,9 @@ def made_with(attempts: Sequence[LoginAttempt], *desired: DesiredUser, users: Se
 
 
 def refused(attempts: Sequence[LoginAttempt], *desired: DesiredUser, users: Sequence[User] = (), **more: Any) -> str:
-    """What is said when nothing is bound; reporting who waits does not make it a result."""
+    """What is said when nothing is bound."""
     with pytest.raises(PlanRefusedError) as caught:
-        made_with(attempts, *desired, users=users, report_missing=True, **more)
+        made_with(attempts, *desired, users=users, all_or_nothing=True, **more)
     return str(caught.value)
 
 
@@ -160,6 +160,7 @@ def test_who_does_not_wait_needs_no_attempt() -> None:
 def test_a_problem_elsewhere_binds_nothing() -> None:
     said = refused([ATTEMPT], MUFFIN, wanted("scone", "E-1"), users=[user("bagel", "E-1")])
     assert "bagel" in said
+    assert "No ExternalId is bound to muffin" in said
     assert "N-1" not in said
 
 

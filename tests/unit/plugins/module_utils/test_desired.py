@@ -28,9 +28,15 @@ GOOD: dict[str, Any] = {"username": "muffin", "domain": LAB, "external_id": "E-1
 
 
 def refusal(known: Any = None, **options: Any) -> InputError:
-    """What the second item of a list is refused with, whose first is fine."""
+    """Return why the second item of a list fails, whose first does not."""
+    item = {**GOOD, **options}
     with pytest.raises(InputError) as caught:
-        desired_users([{"username": "scone", "domain": LAB}, {**GOOD, **options}], {}, known)
+        desired_user(item, known, 1, "users[1].")
+    fine, failing = desired_users([{"username": "scone", "domain": LAB}, item], {}, known)
+    assert fine.problem is None or str(fine.problem).startswith("users[0].domain: is not given")
+    assert failing.problem is not None
+    assert failing.problem.endswith(str(caught.value))
+    assert failing.position == 1
     return caught.value
 
 
@@ -109,6 +115,41 @@ def test_a_source_that_is_no_address_is_refused(value: list[str]) -> None:
     error = refusal(login_from=value)
     assert error.field == "users[1].login_from"
     assert "192.0.2.0/24" in error.way_out
+
+
+def test_what_can_be_read_of_a_failing_item_ties_it_to_an_entry() -> None:
+    items: list[dict[str, Any]] = [
+        {"username": f"muffin@{LAB}", "external_id": 7},
+        {"username": 7, "external_id": "E-1"},
+        {"username": "muffin", "external_id": " E-1"},
+        {"external_id": "E-1", "problem": "line 3, column username: is empty."},
+        {"username": f"muffin@{OTHER}", "external_id": "E-1", "state": "absent"},
+        {"username": f"muffin@{OTHER}", "domain": OTHER, "problem": "the name is taken."},
+    ]
+    found = desired_users(items, {"domain": LAB}, [LAB, OTHER])
+    assert [(each.username, each.domain, each.external_id) for each in found] == [
+        ("muffin", LAB, None),
+        ("", LAB, "E-1"),
+        ("muffin", LAB, "E-1"),
+        ("", LAB, "E-1"),
+        (f"muffin@{OTHER}", LAB, "E-1"),
+        ("muffin", OTHER, None),
+    ]
+    assert all(each.problem and each.asked_as in each.problem for each in found)
+    assert found[3].problem == "line 3, column username: is empty."
+    assert found[5].problem == f"muffin@{OTHER}: the name is taken."
+    assert found[4].state == "absent"
+
+
+def test_what_is_wrong_with_the_defaults_stops_the_run() -> None:
+    for defaults, field in (
+        ({"domain": "a b"}, "domain"),
+        ({"domain": "elsewhere"}, "domain"),
+        ({"groups": [""]}, "groups"),
+    ):
+        with pytest.raises(InputError) as caught:
+            desired_users([{"username": "muffin"}], defaults, [LAB])
+        assert caught.value.field == field
 
 
 def test_the_options_of_one_user_are_named_without_an_index() -> None:

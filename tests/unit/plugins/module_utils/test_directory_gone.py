@@ -76,7 +76,7 @@ def situation(users: Sequence[User], gone: Sequence[Gone]) -> Situation:
 
 def made(users: Sequence[User], gone: Sequence[Gone], desired: Sequence[DesiredUser], **more: Any) -> Plan:
     try:
-        return plan(situation(users, gone), desired, report_missing=True, **more)
+        return plan(situation(users, gone), desired, report_missing=True, all_or_nothing=True, **more)
     except PlanRefusedError:
         assume(False)
         raise
@@ -150,10 +150,10 @@ def test_an_entry_that_stands_is_planned_as_if_nothing_was_begun(
     standing = [*users, *(entry for _recreation, entry in begun)]
     assume(len({identity(each) for each in standing}) == len(standing))
     try:
-        without = plan(situation(standing, []), desired, report_missing=True)
+        without = plan(situation(standing, []), desired, report_missing=True, all_or_nothing=True)
     except PlanRefusedError as refusal:
         with pytest.raises(PlanRefusedError) as caught:
-            plan(situation(standing, begun), desired, report_missing=True)
+            plan(situation(standing, begun), desired, report_missing=True, all_or_nothing=True)
         assert caught.value.problems == refusal.problems
         return
     assert plan(situation(standing, begun), desired, report_missing=True) == without
@@ -164,7 +164,7 @@ def test_an_entry_that_stands_is_planned_as_if_nothing_was_begun(
 
 def refusal(users: list[User], gone: list[Gone], *desired: DesiredUser, **more: Any) -> str:
     with pytest.raises(PlanRefusedError) as caught:
-        plan(situation(users, gone), in_order(desired), **more)
+        plan(situation(users, gone), in_order(desired), all_or_nothing=True, **more)
     return str(caught.value)
 
 

@@ -53,12 +53,12 @@ def test_the_log_speaks_against_the_provider_only_with_what_nobody_has(
         assert strangers[0] in told
 
 
-def test_a_difference_stops_the_whole_plan() -> None:
+def test_a_difference_is_a_problem() -> None:
     desired = in_order([wanted("muffin", "P-1"), wanted("tart", "T-1")])
     with pytest.raises(PlanRefusedError, match="the broker saw is N-1"):
-        plan([], desired, login_attempts=found("N-1"), owners=OWNERS)
+        plan([], desired, login_attempts=found("N-1"), owners=OWNERS, all_or_nothing=True)
     with pytest.raises(PlanRefusedError, match="the broker saw is N-1"):
-        plan([], desired, cross_check=found("N-1"), owners=OWNERS)
+        plan([], desired, cross_check=found("N-1"), owners=OWNERS, all_or_nothing=True)
     # A comparison binds nobody.
     assert (
         plan([], in_order([wanted("bagel")]), cross_check=found("N-1"), report_missing=True, owners=OWNERS).binding
@@ -70,9 +70,9 @@ def test_a_difference_stops_the_whole_plan() -> None:
 
 def test_whose_the_refused_external_id_is_is_told() -> None:
     with pytest.raises(PlanRefusedError, match="scone's at the identity provider"):
-        plan([], in_order([wanted("bagel")]), login_attempts=found("P-2"), owners=OWNERS)
+        plan([], in_order([wanted("bagel")]), login_attempts=found("P-2"), owners=OWNERS, all_or_nothing=True)
 
 
 def test_somebody_whom_the_provider_does_not_know_is_told_so() -> None:
     with pytest.raises(PlanRefusedError, match="knows nobody of this name"):
-        plan([], in_order([wanted("bagel")]), owners=OWNERS)
+        plan([], in_order([wanted("bagel")]), owners=OWNERS, all_or_nothing=True)

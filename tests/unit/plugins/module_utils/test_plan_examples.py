@@ -29,7 +29,7 @@ MUFFIN, SCONE = user("muffin", "E-1"), user("scone", "E-2")
 def refusal(users: list[User], *desired: DesiredUser, report_missing: bool = True) -> PlanRefusedError:
     """What the plan says no with."""
     with pytest.raises(PlanRefusedError) as caught:
-        plan(users, in_order(desired), report_missing=report_missing)
+        plan(users, in_order(desired), report_missing=report_missing, all_or_nothing=True)
     return caught.value
 
 

@@ -196,7 +196,7 @@ def test_what_was_not_named_stays(users: list[User], desired: list[DesiredUser],
 def outcome(users: Sequence[User], desired: Sequence[DesiredUser], found: AttemptList | None) -> Plan | list[str]:
     """The plan, or why there is none."""
     try:
-        return plan(users, desired, login_attempts=found, report_missing=True)
+        return plan(users, desired, login_attempts=found, report_missing=True, all_or_nothing=True)
     except PlanRefusedError as refusal:
         return [problem for problem in refusal.problems if problem in str(refusal)]
 

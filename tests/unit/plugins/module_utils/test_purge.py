@@ -41,7 +41,7 @@ every_purge = given(directories, wanted_lists | modest_lists, purges, limits)
 def purged(users: Sequence[User], desired: Sequence[DesiredUser], purge: Purge, limit: Limit) -> Plan:
     try:
         guards = Guards(deletes=limit, recreates=limit)
-        return plan(users, desired, purge=purge, guards=guards, report_missing=True)
+        return plan(users, desired, purge=purge, guards=guards, report_missing=True, all_or_nothing=True)
     except PlanRefusedError:
         assume(False)
         raise
@@ -120,6 +120,7 @@ def test_a_problem_elsewhere_is_told_without_the_surplus() -> None:
             [wanted("a", "E-9")],
             purge=Purge(LAB),
             guards=Guards(deletes=Limit(0)),
+            all_or_nothing=True,
         )
     assert "purge" not in str(caught.value)
 

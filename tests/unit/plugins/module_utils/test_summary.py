@@ -70,21 +70,33 @@ def test_an_empty_list_is_told() -> None:
     assert summary([], None, check_mode=False, minted=False) == ["nothing asked for"]
 
 
-FAILURES = st.lists(st.text(min_size=1, max_size=5), max_size=30)
+FAILURES = st.lists(st.sampled_from([f"problem {number} of 40" for number in range(40)]), max_size=30)
 
 
-@given(FAILURES, FAILURES)
-def test_a_failure_is_short_enough_for_a_screen(users: list[str], groups: list[str]) -> None:
-    errors = users + groups
-    said = failure(users, len(users) + 3, groups)
-    if len(errors) < 2:
+@given(FAILURES, FAILURES, st.booleans())
+def test_a_failure_names_each_user_and_is_short(problems: list[str], groups: list[str], changed: bool) -> None:
+    users = [(f"user{number}@{LAB}", problem) for number, problem in enumerate(problems)]
+    said = failure(users, len(users) + 3, groups, changed=changed)
+    errors = list(dict.fromkeys(problems + groups))
+    assert said.startswith("Nothing was changed") == (bool(errors) and not changed)
+    if len(users) + len(groups) < 2:
         return
     head = said.partition(" failed:")[0]
     assert (f"{len(users)} of {len(users) + 3} users" in head) == bool(users)
     assert (f"{len(groups)} of the groups" in head) == bool(groups)
     assert all(error in said for error in errors[:10])
-    assert (f"{len(errors) - 10} more" in said) == (len(errors) > 10)
+    assert all(problem in errors[:10] or name in said for name, problem in users)
+    assert ("groups[].error" in said) == any(error not in errors[:10] for error in groups)
+    assert len(said.splitlines()) <= 13
 
 
 def test_a_lone_failure_speaks_for_itself() -> None:
-    assert failure(["muffin was refused"], 5) == failure([], 5, ["muffin was refused"]) == "muffin was refused"
+    said = failure([("muffin", "muffin was refused")], 5)
+    assert said == failure([], 5, ["muffin was refused"]) == "muffin was refused"
+    assert failure([("muffin", "muffin is wrong.")], 5, changed=False) == "Nothing was changed: muffin is wrong."
+    assert failure([], 5, changed=False) == ""
+
+
+def test_a_problem_of_several_lines_is_one_line_of_the_summary() -> None:
+    lines = summary([(wanted("muffin"), "wait", "muffin waits.\n  a\n  b")], None, check_mode=False, minted=False)
+    assert lines == ["FAILED   muffin waits."]

@@ -71,7 +71,8 @@ def test_who_gets_a_name_inherits_nothing_unsaid(operations: list[Operation], li
     giving = [op for op in operations if op.kind in GIVING_A_NAME and op.after]
     wrong = [op for op in giving if op.after and any(holds(op.after, each) for each in listed)]
     assert len(problems) == len(wrong)
-    assert all("inherit_permissions" in problem for problem in problems)
+    assert [op for op, _problem in problems] == wrong
+    assert all("inherit_permissions" in problem for _op, problem in problems)
 
 
 @given(operations, listed)

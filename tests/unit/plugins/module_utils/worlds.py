@@ -164,7 +164,7 @@ def plan(users: Sequence[User], desired: Sequence[DesiredUser], **more: Any) -> 
 def planned(users: Sequence[User], desired: Sequence[DesiredUser], found: AttemptList | None = None) -> Plan:
     """The plan of a run that reports who waits; examples whose plan is refused are left out."""
     try:
-        return plan(users, desired, login_attempts=found, report_missing=True)
+        return plan(users, desired, login_attempts=found, report_missing=True, all_or_nothing=True)
     except PlanRefusedError:
         assume(False)
         raise
