@@ -25,7 +25,7 @@ def desired_users(
     `provider_domains` None means that they are not known yet: everything else is checked already, and `in_domains` is
     left to be done.
     """
-    _refuse_defaults(defaults, provider_domains)
+    _refuse_defaults(defaults)
     found = []
     for position, item in enumerate(items):
         groups = [*(defaults.get("groups") or ()), *(item.get("groups") or ())]
@@ -37,7 +37,7 @@ def desired_users(
             found.append(desired_user(options, None, position, f"users[{position}]."))
         except InputError as error:
             found.append(_failing(options, position, str(error)))
-    return in_domains(found, provider_domains)
+    return in_domains(found, provider_domains, defaults.get("domain"))
 
 
 def harmless(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -52,10 +52,16 @@ def harmless(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**item, **left_out} for item in items if item.get("state") != "absent"]
 
 
-def in_domains(desired: Sequence[DesiredUser], provider_domains: Sequence[str] | None) -> list[DesiredUser]:
-    """Return users that were read before the provider's domains were known, with these. A wrong one gets a problem."""
+def in_domains(
+    desired: Sequence[DesiredUser], provider_domains: Sequence[str] | None, task_domain: str | None = None
+) -> list[DesiredUser]:
+    """Return users that were read before the provider's domains were known, with these.
+
+    A user of another domain gets a problem. Raises InputError if the domain that the task gives for all users is wrong.
+    """
     if provider_domains is None:
         return list(desired)
+    known_domain(task_domain, provider_domains)
     found = []
     for wanted in desired:
         try:
@@ -143,12 +149,11 @@ def known_domain(domain: str | None, known: Sequence[str] | None) -> None:
         )
 
 
-def _refuse_defaults(defaults: Mapping[str, Any], provider_domains: Sequence[str] | None) -> None:
+def _refuse_defaults(defaults: Mapping[str, Any]) -> None:
     for name in defaults.get("groups") or ():
         required_text("groups", name)
     if defaults.get("domain"):
         _checked_domain("", defaults["domain"])
-        known_domain(defaults["domain"], provider_domains)
 
 
 def _failing(options: Mapping[str, Any], position: int, problem: str) -> DesiredUser:

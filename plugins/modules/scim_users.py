@@ -614,7 +614,6 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._desired i
     desired_users,
     harmless,
     in_domains,
-    known_domain,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._directory import CHANGING
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
@@ -733,13 +732,9 @@ def main() -> None:
         restored = read_deleted(options["restore_file"], len(items)) if options["restore_file"] else None
         work = session.work()
         as_written = desired_users(items, {name: options[name] for name in (*DEFAULTS, "groups")}, None)
-
-        def users(domains: Domains) -> list[DesiredUser]:
-            known_domain(options["domain"], domains)
-            return in_domains([*as_written, *(restored.users if restored else ())], domains)
-
+        as_written += restored.users if restored else ()
         wanted = Wanted(
-            users,
+            lambda domains: in_domains(as_written, domains, options["domain"]),
             purge,
             login_attempts=attempt_list(options["login_attempts"]),
             login_attempts_of=options["login_attempts_of"],
