@@ -16,18 +16,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ._log_lines import LOGIN_MARKS, LOGIN_NEEDLES
+
 MOST_OUTPUT = 2 << 20
 """Bytes of log that one command may return."""
 
 _DIGIT2, _TIME = "[0-9][0-9]", "[0-9][0-9]:[0-9][0-9]:[0-9][0-9]"
 _SECONDS = f"{_DIGIT2}{_DIGIT2}-{_DIGIT2}-{_DIGIT2}T{_TIME}"
+_COLOUR = "([^ -~][[][0-9;]*m)*"
+# The grammar of _log_lines as extended regular expressions, a little wider. No backslash and no interval, which some awks
+# read in another way.
 _STAMP = (
-    # The prefixes of _log_lines, then the stamp. No backslash and no interval, which some awks read in another way.
     f"^((<[0-9]+>)?[A-Z][a-z][a-z] [ 0-9][0-9] {_TIME} [^ ]+ [^ ]+: "
     "|<[0-9]+>1 [^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ (-|([[][^]]*[]])+) "
-    f"|{_SECONDS}([.][0-9]+)?(Z|[-+][0-9:]+) (std(out|err) F )?)?[^ -~]*([^ -~][[][0-9;]*m)*{_SECONDS}"
+    f"|{_SECONDS}([.][0-9]+)?(Z|[-+][0-9:]+) (std(out|err) F )?)?[^ -~]*{_COLOUR}{_SECONDS}"
 )
-"""How a line with a readable time begins, as an extended regular expression; it ends with the seconds."""
+"""How a log line begins; it ends with the seconds."""
+_REST = (
+    f"^([,.][0-9]+)?( ?(Z|[-+][0-9:]+))?{_COLOUR} +{_COLOUR}(TRACE|DEBUG|INFO|WARN|ERROR|FATAL){_COLOUR} +{_COLOUR}"
+    f"[^ :()]+:[^ :()]+{_COLOUR} {_COLOUR}[(][^()]+[)]{_COLOUR} {_COLOUR}([[][^]]*[]]{_COLOUR} {_COLOUR})?"
+    f"[A-Za-z0-9_.$]+{_COLOUR} - "
+)
+"""How it goes on."""
 
 _COMMON = r"""
 LC_ALL=C; export LC_ALL
@@ -67,33 +77,44 @@ case $file in
 esac | grep $text -E "$stamp" | tail -n 5
 """
 
+# One pattern at a time: grep is slow at several patterns in any case, and the order of the lines does not matter. Refusals come
+# first, so that a login during the reading lacks its refusal rather than its look-up.
 _SCAN = r"""
-stamp=$1; file=$2; start=$3; most=$4; shift 4
+stamp=$1; file=$2; start=$3; most=$4; fetching=$5; failing=$6; shift 6
 [ -r "$file" ] || fail unreadable
 case $file in
   *.gz) command -v zcat >/dev/null 2>&1 || fail nozcat; all() { zcat "$file" 2>/dev/null; } ;;
   *) all() { tail -c "+$((start + 1))" "$file"; } ;;
 esac
+search() {
+  case $start$file in
+    *.gz) { all || mark damaged >&2; } | grep $text "$@" ;;
+    0*) grep $text -h "$@" "$file" ;;
+    *) all | grep $text "$@" ;;
+  esac
+}
 mark first; all 2>/dev/null | head -c 65536 | grep $text -E "$stamp" | head -n 5
 mark lines
-case $start$file in
-  *.gz) { all || mark damaged >&2; } | grep $text -iF "$@" | tail -c "$most" ;;
-  0*) grep $text -ihF "$@" "$file" | tail -c "$most" ;;
-  *) all | grep $text -iF "$@" | tail -c "$most" ;;
-esac
+{
+  if [ "$fetching" ]; then
+    search -iF -e "$failing" | grep $text -viF -e "$fetching"
+    search -iF -e "$fetching"
+  fi
+  [ "$#" -eq 0 ] || search -F "$@"
+} | tail -c "$most"
 mark current; describe "$log"
 """
 
-# Prints the first and the last line of each minute in the order of the file, login lines without a readable time, and
-# the line with a time that follows each of those. Without awk all lines are printed, which takes longer and says the same.
+# Prints the first and the last log line of each minute in the order of the file, login lines that are no log lines, and
+# the log line that follows each of those. Without awk all lines are printed, which takes longer and says the same.
 _TIMELINE = r"""
-stamp=$1; file=$2; start=$3; most=$4; first=$5; second=$6; third=$7; shift 7
+stamp=$1; rest=$2; file=$3; start=$4; most=$5; first=$6; second=$7; third=$8; shift 8
 [ -r "$file" ] || fail unreadable
 all() { case $file in *.gz) zcat "$file" 2>/dev/null ;; *) tail -c "+$((start + 1))" "$file" ;; esac; }
 if command -v awk >/dev/null 2>&1; then
   reduced() {
-    awk -v stamp="$stamp" -v first="$first" -v second="$second" -v third="$third" '
-      match($0, stamp) {
+    awk -v stamp="$stamp" -v rest="$rest" -v first="$first" -v second="$second" -v third="$third" '
+      match($0, stamp) && substr($0, RSTART + RLENGTH, 1000) ~ rest {
         minute = substr($0, RSTART + RLENGTH - 19, 16)
         if (minute != last || follows) { if (held != "") print held; print substr($0, 1, 1000); held = "" }
         else held = substr($0, 1, 1000)
@@ -205,13 +226,19 @@ class LogCommands:
         """Return the command for the last lines of another file."""
         return self._command(_LAST, _STAMP, file)
 
-    def scan(self, file: str, start: int, marks: Sequence[str]) -> str:
-        """Return the command for the first lines from an offset on, and all lines from there that contain a mark, in any case."""
-        return self._command(_SCAN, _STAMP, file, start, self.most_output, *_patterns(marks))
+    def scan(self, file: str, start: int, marks: Sequence[str] = (), *, logins: bool = False) -> str:
+        """Return the command for the first lines from an offset on, and all lines from there that contain a mark.
 
-    def timeline(self, file: str, start: int, marks: tuple[str, str, str]) -> str:
+        With `logins` also those that may be login lines.
+        """
+        needles = LOGIN_NEEDLES if logins else ("", "")
+        return self._command(_SCAN, _STAMP, file, start, self.most_output, *needles, *_patterns(marks))
+
+    def timeline(self, file: str, start: int) -> str:
         """Return the command for the lines from an offset on that show the order of their times."""
-        return self._command(_TIMELINE, _STAMP, file, start, self.most_output, *(mark.lower() for mark in marks))
+        return self._command(
+            _TIMELINE, _STAMP, _REST, file, start, self.most_output, *(mark.lower() for mark in LOGIN_MARKS)
+        )
 
     def wait(self, inode: str, position: int, seconds: int, settle: int, marks: Sequence[str]) -> str:
         """Block until a line with one of the marks is written behind the position, at most so many seconds."""

@@ -24,7 +24,9 @@ LOGIN_MARKS = (
     "Failing login. contextUuid",
 )
 """Every login line contains one of these, in any case."""
-LOOKUP_MARK, NOT_FOUND_MARK, REFUSAL_MARK = LOGIN_MARKS
+LOOKUP_MARK = LOGIN_MARKS[0]
+LOGIN_NEEDLES = ("fetching", "Failing login. contextUuid")
+"""Every mark contains one of these, in any case. Other lines may contain them, too."""
 
 EXTERNAL_ID = "ExternalId"
 
@@ -55,7 +57,6 @@ _LINE = re.compile(
     rf"(?P<logger>[\w.$]+){_COLOUR} - +{_COLOUR}(?P<message>.*?){_COLOUR} ?{_COLOUR}",
     re.DOTALL,
 )
-_START = re.compile(rf"{_WRAPPING}?{_COLOUR}{_STAMP}[\s\x1b]")
 _LOOKUP = re.compile(
     rf"Fetching user for jit login context: (?P<context>{_UUID}) on attribute "
     r"(?P<attribute>\w+)=(?P<value>.*), domains: \[(?P<domains>[^\[\]]*)\]",
@@ -174,7 +175,8 @@ def login_line(text: str) -> LoginLine | UnreadLine | None:
         return None
     line = log_line(text)
     if line is None:
-        return UnreadLine(text, start_time(text), _domains(text))
+        # A time at its start may be in another zone than those of log lines.
+        return UnreadLine(text, None, _domains(text))
     if _WRITERS.isdisjoint(re.split(r"[.$]", line.logger.lower())):
         return None
     return _read(line) or UnreadLine(text, line.timestamp, _domains(text))
@@ -192,12 +194,6 @@ def timestamp_of(text: str) -> datetime | None:
     """Return the time of a line that has the shape of a log line."""
     line = log_line(text)
     return line.timestamp if line else None
-
-
-def start_time(text: str) -> datetime | None:
-    """Return the time at the start of a line, whatever follows it."""
-    matched = _START.match(text)
-    return _time(matched) if matched else None
 
 
 def _split_domains(domains: str) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ class _Reader:
         self._request = request
         self._execute = execute
         self._commands = LogCommands(secrets.token_hex(12), request.log_path, MAX_OUTPUT)
-        self._marks: tuple[str, ...] = LOGIN_MARKS + (FAILURE_MARKS if request.evidence else ())
+        self._marks = FAILURE_MARKS if request.evidence else ()
         self._hits = ""
         self._order: list[str] = []
         self._gaps: list[str] = []
@@ -185,7 +185,7 @@ class _Reader:
             if offset is None:
                 break
             start = offset
-            found = self._run(self._commands.scan(file.path, start, self._marks))
+            found = self._run(self._commands.scan(file.path, start, self._marks, logins=True))
             hits = found["lines"]
             first = next((stamp for line in found["first"].split("\n") if (stamp := timestamp_of(line))), None)
             self._notice_rotation(found["current"], current)
@@ -199,7 +199,7 @@ class _Reader:
         return hits, bool(first and wanted and first < wanted)
 
     def _note_order(self, file: LogFile, start: int, current: LogFile) -> None:
-        found = self._run(self._commands.timeline(file.path, start, LOGIN_MARKS))
+        found = self._run(self._commands.timeline(file.path, start))
         self._notice_size(found["lines"])
         self._notice_rotation(found["current"], current)
         self._order = [*found["lines"].rstrip("\n").split("\n"), *self._order]
@@ -220,12 +220,11 @@ class _Reader:
         """Return the login lines from now on, and their attempts. "From now on" is a position in the file, not a time."""
         request = self._request
         deadline = time.monotonic() + request.wait
-        ends_with = tuple(mark for mark in self._marks if mark != LOOKUP_MARK)
+        ends_with = (*(mark for mark in LOGIN_MARKS if mark != LOOKUP_MARK or not request.denied_only), *self._marks)
         while True:
             seconds = max(0, round(deadline - time.monotonic()))
-            marks = ends_with if request.denied_only else self._marks
-            self._run(self._commands.wait(current.inode, current.size, seconds, request.settle, marks))
-            found = self._run(self._commands.scan(current.path, current.size, self._marks))
+            self._run(self._commands.wait(current.inode, current.size, seconds, request.settle, ends_with))
+            found = self._run(self._commands.scan(current.path, current.size, self._marks, logins=True))
             self._notice_rotation(found["current"], current)
             self._notice_size(found["lines"])
             self._hits = found["lines"]

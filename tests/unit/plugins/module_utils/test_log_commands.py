@@ -13,6 +13,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._log_comma
     LogCommands,
     refusal_to_read,
 )
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_lines import LOGIN_MARKS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,11 +46,11 @@ BUILDERS: list[Callable[[LogCommands, str, list[str], list[str], int], tuple[str
     lambda commands, _file, _one, _two, _number: (commands.open(rotated=False), [""]),
     lambda commands, file, one, _two, number: (
         commands.scan(file, number, one),
-        [file, str(number), str(MOST_OUTPUT), *(part for mark in one for part in ("-e", mark))],
+        [file, str(number), str(MOST_OUTPUT), "", "", *(part for mark in one for part in ("-e", mark))],
     ),
     lambda commands, file, _one, _two, number: (
-        commands.timeline(file, number, (file, file, file)),
-        [file, str(number), str(MOST_OUTPUT), *[file.lower()] * 3],
+        commands.timeline(file, number),
+        [file, str(number), str(MOST_OUTPUT), *(mark.lower() for mark in LOGIN_MARKS)],
     ),
     lambda commands, file, one, _two, number: (
         commands.wait(file, number, number, number, one),
@@ -75,7 +76,7 @@ def test_every_value_is_one_argument_of_a_fixed_script(
     assert words[:3] == ["sh", WORD, log]
     # What is left over is the pattern of a time stamp, which is fixed as well.
     rest = words[3:]
-    assert [word for word in rest if not word.startswith("^((<[0-9]+>)")] == expected
+    assert [word for word in rest if not word.startswith(("^((<[0-9]+>)", "^([,.]"))] == expected
 
 
 def test_the_whole_mark_stands_in_no_command() -> None:

@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.homelab.identity_broker.plugins.action.externalid_fact import _found
 from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import attempt_list
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import PlanRefusedError
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_lines import log_line as log_line_of
 from ansible_collections.homelab.identity_broker.plugins.module_utils._log_reader import Request, read_log
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import DesiredUser, User
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_shapes import UNKNOWN, WRAPPINGS
@@ -237,6 +238,20 @@ def test_unread_lines_before_the_window_do_not_count(any_host: Host) -> None:
     old, muffin = login("old", ago(minutes=50)), login(VICTIM, ago(minutes=5))
     any_host.write(*(f"{line} indeed" for line in old.lines), *muffin.lines, modified=muffin.moment)
     assert any_host.bound() == (VICTIM, "")
+
+
+@pytest.mark.parametrize("shape", UNKNOWN)
+def test_unread_lines_are_placed_whatever_time_they_begin_with(any_host: Host, shape: str) -> None:
+    hours = 2
+    offset = timedelta(hours=hours)
+    old, muffin = login("old", ago(minutes=50) + offset), login(VICTIM, ago(minutes=5) + offset)
+    lines = [UNKNOWN[shape](line) for line in old.lines]
+    any_host.write(*lines, noise(ago(minutes=45) + offset), *muffin.lines, modified=ago(minutes=5))
+    assert any_host.bound() == (VICTIM, "")
+    any_host.write(*lines, noise(ago(minutes=4) + offset), modified=ago(minutes=4))
+    # A line that has the shape of a log line shows its own time, which is before the window.
+    if any(log_line_of(line) is None for line in lines):
+        assert any_host.bound()[0] is None
 
 
 def test_lines_of_other_loggers_never_count(host: Host) -> None:

@@ -16,7 +16,9 @@ import pytest
 from ansible_collections.homelab.identity_broker.plugins.module_utils._log_commands import LogCommands, refusal_to_read
 from ansible_collections.homelab.identity_broker.plugins.module_utils._log_lines import (
     LOGIN_MARKS,
+    LOGIN_NEEDLES,
     LOOKUP_MARK,
+    has_login_mark,
     timestamp_of,
 )
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_text import (
@@ -160,6 +162,18 @@ def test_a_mark_of_many_words_is_no_pattern(folder: Path) -> None:
     assert sections(commands, commands.scan(str(log), 0, ["[x]", "-e"]), folder)["lines"] == "[x]\n-e\n"
 
 
+def test_login_lines_are_found_in_any_case_and_each_once(folder: Path) -> None:
+    log = folder / "f.log"
+    both = f"{ONE.lookup} {ONE.refusal}"
+    lines = [NOISE, *(line.upper() for line in ONE.lines), *TRACE, both, *TWO.lines, NOISE]
+    log.write_text(text_of(*lines), encoding="utf-8")
+    commands = LogCommands(WORD, str(log))
+    for start in (0, 3):
+        found = sections(commands, commands.scan(str(log), start, logins=True), folder)["lines"].splitlines()
+        assert sorted(found) == sorted(line for line in lines if has_login_mark(line))
+    assert all(any(needle.lower() in mark.lower() for needle in LOGIN_NEEDLES) for mark in LOGIN_MARKS)
+
+
 def test_bytes_that_are_no_text_hide_no_line(folder: Path) -> None:
     log = folder / "f.log"
     log.write_bytes(b"\x00\xff\xfe binary\n" + text_of(*ONE.lines).encode() + b"\x00\n" + text_of(*TWO.lines).encode())
@@ -194,7 +208,7 @@ def test_what_cannot_be_read_is_told(folder: Path) -> None:
         for command in (
             commands.open(rotated=True),
             commands.scan("/x", 0, MARKS),
-            commands.timeline("/x", 0, MARKS),
+            commands.timeline("/x", 0),
             commands.last("/x"),
             commands.wait("1", 0, 5, 5, MARKS),
         ):
