@@ -258,8 +258,7 @@ class BrokerSession(Session):
         undo: dict[str, Any] = {"restore_file": done.restore_file, "restore_command": None}
         if done.restore_file:
             undo["restore_command"] = restore_command(done.restore_file)
-            lines.append(f"The deleted users are kept in {done.restore_file}. This restores them:")
-            lines.append(undo["restore_command"])
+            lines += ["To restore the deleted users:", undo["restore_command"]]
         if done.skipped:
             self.warnings.append(done.skipped)
             lines.append(f"SKIPPED  {done.skipped}")

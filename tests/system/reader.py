@@ -59,6 +59,7 @@ SHIMS = {
 _MASKS = (
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{64}\b", "<id>"),
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "<time>"),
+    (r"restore_file=\S+\.restore", "restore_file=<file>"),
     (r"\s+", " "),
 )
 
