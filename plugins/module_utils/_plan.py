@@ -132,7 +132,8 @@ def plan(
         raise PlanRefusedError(problems)
 
     kept = {op.before.id for op in operations if op.before} | protected
-    left_alone = tuple(user for user in situation.users if user.domain is None and user.id not in kept)
+    managed = {op.before.id for op in operations if op.before and not op.problem}
+    left_alone = tuple(user for user in situation.users if user.domain is None and user.id not in managed)
     if purge is not None and login_attempts_of is None and not unplaced:
         notes += [not_judged(left_alone, purge)] if left_alone else []
         surplus = purge.surplus(situation.users, kept)
