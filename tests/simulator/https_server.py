@@ -24,7 +24,15 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class _Gateway(Gateway_10):
-    """Lets the application reach the connection, which a fault may break."""
+    """Lets the application reach the connection, which a fault may break.
+
+    An answer without content has no content type (RFC 9110 section 8.3); Flask sends one.
+    """
+
+    def start_response(self, status: str, headers: Any, exc_info: Any = None) -> Any:
+        if status.startswith(("204", "304")):
+            headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
+        return super().start_response(status, headers, exc_info)
 
     def get_environ(self) -> dict[str, Any]:  # type: ignore[override]
         environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]

@@ -42,7 +42,7 @@ def permissions_api(state: State, permissions: Permissions, switches: Switches) 
         return json_answer(answer, status)
 
     _add_permissions(api, permissions, switches)
-    _add_roles(api, permissions)
+    _add_roles(api, permissions, switches)
     return api
 
 
@@ -73,11 +73,10 @@ def _add_permissions(api: Blueprint, permissions: Permissions, switches: Switche
         return Response(status=204)
 
 
-def _add_roles(api: Blueprint, permissions: Permissions) -> None:
+def _add_roles(api: Blueprint, permissions: Permissions, switches: Switches) -> None:
     @api.get("/roles")
     def list_roles() -> Response:
-        rows = [{"role": key, "info": role.to_json()} for key, role in sorted(permissions.roles().items())]
-        return json_answer({"items": rows})
+        return json_answer(_roles(permissions, switches))
 
     @api.post("/roles")
     def create_role() -> Response:
@@ -127,12 +126,41 @@ def _list(permissions: Permissions, switches: Switches) -> Json:
     return answer
 
 
+def _roles(permissions: Permissions, switches: Switches) -> Json:
+    """Return a page of the roles. Filter and position come in the query; a marker carries the filter on."""
+    names, privileges = request.args.getlist("names"), set(request.args.getlist("privileges"))
+    system = request.args.get("is_system")
+    last = ""
+    if marker := request.args.get("marker"):
+        if names or privileges or system is not None:
+            raise ApiError(400, "INVALID_ARGUMENT", "A filter and a marker do not go together")
+        last, wanted = _position(marker)
+        names, privileges, system = wanted["names"], set(wanted["privileges"]), wanted["is_system"]
+    size = request.args.get("page_size", str(DEFAULT_PAGE))
+    if not size.isdecimal() or int(size) < 1:
+        raise ApiError(400, "INVALID_ARGUMENT", "page_size is no number above 0")
+    rows = [
+        (key, role)
+        for key, role in sorted(permissions.roles().items())
+        if key > last
+        and (not names or role.name in names)
+        and privileges <= set(role.privileges)
+        and (system is None or role.system == (system == "true"))
+    ]
+    page = rows[: min(int(size), switches.permissions_page_cap)]
+    answer: Json = {"items": [{"role": key, "info": role.to_json()} for key, role in page]}
+    if len(rows) > len(page):
+        carried = {"names": names, "privileges": sorted(privileges), "is_system": system}
+        answer["marker"] = _marker(page[-1][0], carried)
+    return answer
+
+
 def _marker(last: str, wanted: Json | None) -> str:
     """Opaque to clients. It carries the filter on, as filter and marker exclude each other."""
     return base64.urlsafe_b64encode(json.dumps([last, wanted]).encode()).decode()
 
 
-def _position(marker: str) -> tuple[str, Json | None]:
+def _position(marker: str) -> tuple[str, Any]:
     try:
         last, wanted = json.loads(base64.urlsafe_b64decode(marker))
     except ValueError:

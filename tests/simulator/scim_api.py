@@ -191,6 +191,9 @@ class _Wire:
     def answer(self, body: Json, status: int = 200) -> Response:
         answer = json_answer(respelt(body, self._switches), status, SCIM_JSON)
         answer.headers.extend(version_of(body, self._switches))
+        if status == 201:
+            # RFC 7644 section 3.3.
+            answer.headers["Location"] = body["meta"]["location"]
         return answer
 
     def updated(self, body: Json) -> Response:

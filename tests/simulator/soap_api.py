@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
@@ -16,13 +17,13 @@ from .switches import Switches
 
 COOKIE = "vmware_soap_session"
 VERSIONS = ("9.0.0.0", "8.0.3.0", "8.0.1.0", "7.0")
-XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
 
 CONTENT = """<returnval><rootFolder type="Folder">group-d1</rootFolder>\
 <propertyCollector type="PropertyCollector">propertyCollector</propertyCollector>\
-<about><name>VMware vCenter Server</name><fullName>VMware vCenter Server 8.0.3</fullName><vendor>VMware, Inc.</vendor>\
-<version>8.0.3</version><build>1</build><osType>linux-x64</osType><productLineId>vpx</productLineId>\
-<apiType>VirtualCenter</apiType><apiVersion>8.0.3.0</apiVersion></about>\
+<about><name>VMware vCenter Server</name><fullName>VMware vCenter Server 9.0.0</fullName><vendor>VMware, Inc.</vendor>\
+<version>9.0.0</version><build>1</build><osType>linux-x64</osType><productLineId>vpx</productLineId>\
+<apiType>VirtualCenter</apiType><apiVersion>9.0.0.0</apiVersion></about>\
 <sessionManager type="SessionManager">SessionManager</sessionManager>\
 <authorizationManager type="AuthorizationManager">AuthorizationManager</authorizationManager></returnval>"""
 
@@ -38,13 +39,7 @@ class FaultError(Exception):
 
 def soap_api(state: State, permissions: Permissions, switches: Switches) -> Blueprint:
     api = Blueprint("soap", __name__, url_prefix="/sdk")
-    authorization = _Authorization(permissions, switches)
-    inside: dict[str, Callable[[ElementTree.Element], str]] = {
-        "Fetch": authorization.fetch,
-        "RetrieveEntityPermissions": authorization.retrieve,
-        "SetEntityPermissions": authorization.set,
-        "RemoveEntityPermission": authorization.remove,
-    }
+    methods = _Methods(state, _Authorization(permissions, switches))
 
     @api.get("/vimServiceVersions.xml")
     def versions() -> Response:
@@ -61,39 +56,86 @@ def soap_api(state: State, permissions: Permissions, switches: Switches) -> Blue
         assert body is not None
         (method,) = body
         try:
-            return answered(method, request.cookies.get(COOKIE, "").strip('"'))
+            return methods.answer(method, request.cookies.get(COOKIE, "").strip('"'))
         except FaultError as error:
             return _fault(error)
 
-    def answered(method: ElementTree.Element, session: str) -> Response:
+    return api
+
+
+class _Methods:
+    """The methods of the managed objects that pyVmomi's users call for sessions and permissions."""
+
+    def __init__(self, state: State, authorization: _Authorization) -> None:
+        self._state = state
+        self._authorization = authorization
+        self._inside: dict[str, Callable[[ElementTree.Element], str]] = {
+            "CurrentTime": lambda _method: f"<returnval>{_now()}</returnval>",
+            "RetrieveEntityPermissions": authorization.retrieve,
+            "RetrieveAllPermissions": authorization.retrieve_all,
+            "HasPrivilegeOnEntity": authorization.has_privileges,
+            "SetEntityPermissions": authorization.set,
+            "RemoveEntityPermission": authorization.remove,
+        }
+
+    def answer(self, method: ElementTree.Element, session: str) -> Response:
         name = _local(method)
         if name == "RetrieveServiceContent":
             return _answer(name, CONTENT)
         if name == "Login":
-            return _logged_in(state, _text(method, "userName"), _text(method, "password"))
-        if state.session(session) is None:
+            return _logged_in(self._state, _text(method, "userName"), _text(method, "password"))
+        if self._state.session(session) is None:
             raise FaultError("NotAuthenticated", "The session is not authenticated.")
         if name == "Logout":
-            state.log_out(session)
+            self._state.log_out(session)
             return _answer(name, "")
-        return _answer(name, inside[name](method))
+        if name == "Fetch":
+            return _answer(name, self._property(method, session))
+        if name not in self._inside:
+            raise FaultError("InvalidRequest", f"Unable to resolve WSDL method name {name}")
+        return _answer(name, self._inside[name](method))
 
-    return api
+    def _property(self, method: ElementTree.Element, session: str) -> str:
+        """Return one property of a managed object."""
+        target = method.find("{*}_this")
+        kind, prop = "" if target is None else target.get("type", ""), _text(method, "prop")
+        properties: dict[tuple[str, str], Callable[[], str]] = {
+            ("AuthorizationManager", "roleList"): self._authorization.roles,
+            ("SessionManager", "currentSession"): lambda: _session(self._state, session),
+            ("Folder", "name"): lambda: '<returnval xsi:type="xsd:string">Datacenters</returnval>',
+            ("Folder", "childEntity"): lambda: '<returnval xsi:type="ArrayOfManagedObjectReference"/>',
+        }
+        if (kind, prop) not in properties:
+            raise FaultError(
+                "InvalidProperty", f"The property {prop} of {kind} is not valid.", f"<name>{escape(prop)}</name>"
+            )
+        return properties[kind, prop]()
 
 
 def _logged_in(state: State, user: str, password: str) -> Response:
     session = state.log_in(user, password)
     if session is None:
         raise FaultError("InvalidLogin", "Cannot complete login due to an incorrect user name or password.")
-    now = "2026-01-01T00:00:00Z"
-    told = (
-        f"<returnval><key>{session}</key><userName>{escape(user)}</userName><fullName>{escape(user)}</fullName>"
-        f"<loginTime>{now}</loginTime><lastActiveTime>{now}</lastActiveTime><locale>en</locale>"
-        "<messageLocale>en</messageLocale></returnval>"
-    )
-    answer = _answer("Login", told)
+    answer = _answer("Login", _session(state, session))
     answer.headers["Set-Cookie"] = f'{COOKIE}="{session}"; Path=/; HttpOnly; Secure;'
     return answer
+
+
+def _session(state: State, key: str) -> str:
+    session = state.session(key)
+    if session is None:
+        raise FaultError("NotAuthenticated", "The session is not authenticated.")
+    user = escape(session.user)
+    return (
+        f'<returnval xsi:type="UserSession"><key>{key}</key><userName>{user}</userName><fullName>{user}</fullName>'
+        f"<loginTime>{_now(session.created)}</loginTime><lastActiveTime>{_now(session.last_used)}</lastActiveTime>"
+        f"<locale>en</locale><messageLocale>en</messageLocale></returnval>"
+    )
+
+
+def _now(moment: float | None = None) -> str:
+    when = datetime.now(UTC) if moment is None else datetime.fromtimestamp(moment, UTC)
+    return when.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class _Authorization:
@@ -103,9 +145,7 @@ class _Authorization:
         self._permissions = permissions
         self._switches = switches
 
-    def fetch(self, method: ElementTree.Element) -> str:
-        if _text(method, "prop") != "roleList":
-            raise FaultError("InvalidProperty", "There is no such property here.")
+    def roles(self) -> str:
         roles = "".join(
             f"<AuthorizationRole><roleId>{key}</roleId><system>{_bool(role.system)}</system><name>{escape(role.name)}</name>"
             f"<info><label>{escape(role.name)}</label><summary>{escape(role.description)}</summary></info></AuthorizationRole>"
@@ -115,6 +155,15 @@ class _Authorization:
 
     def retrieve(self, method: ElementTree.Element) -> str:
         self._known(method)
+        return self.retrieve_all(method)
+
+    def has_privileges(self, method: ElementTree.Element) -> str:
+        """The one account that logs in here has all of them."""
+        self._known(method)
+        return "".join("<returnval>true</returnval>" for _privilege in method.findall("{*}privId"))
+
+    def retrieve_all(self, _method: ElementTree.Element) -> str:
+        """Return the permissions on objects of the inventory. Global permissions are not among them."""
         return "".join(
             f'<returnval><entity type="Folder">group-d1</entity><principal>{escape(row.principal.full_name)}</principal>'
             f"<group>{_bool(row.principal.type == 'GROUP')}</group><roleId>{row.role}</roleId>"

@@ -11,13 +11,14 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from .answers import json_answer
-from .errors import ApiError
+from .errors import ApiError, LegacyError
 from .identity_services import IdentityServices
 from .state import Session, State, Token
 from .switches import Provider, Switches
 
 PROVIDERS = "/api/vcenter/identity/broker/tenants/<tenant>/providers"
 ADMIN_CLIENT = "/api/vcenter/identity/broker/tenants/<tenant>/admin-client"
+LEGACY_SESSION = "/rest/com/vmware/cis/session"
 OPERATOR_IDP = "00000000-0000-4000-8000-0000000000ff"
 
 
@@ -38,10 +39,7 @@ def vcenter_api(state: State, switches: Switches, scim_url: Callable[[], str], s
 def _add_session(api: Blueprint, state: State) -> None:
     @api.post("/api/session")
     def log_in() -> Response:
-        given = request.authorization
-        session = None
-        if given is not None and given.type == "basic":
-            session = state.log_in(given.username or "", given.password or "")
+        session = _new_session(state)
         if session is None:
             raise ApiError(401, "UNAUTHENTICATED")
         return json_answer(session, 201)
@@ -62,6 +60,22 @@ def _add_session(api: Blueprint, state: State) -> None:
         require_session(state)
         state.log_out(request.headers["vmware-api-session-id"])
         return Response(status=204)
+
+    # Older clients log in here: vmware.vmware_rest, govmomi and shell scripts. The session opens both families.
+    @api.post(LEGACY_SESSION)
+    def log_in_at_the_older_address() -> Response:
+        session = _new_session(state)
+        if session is None:
+            raise LegacyError(401, "unauthenticated", "com.vmware.vapi.endpoint.method.authentication.required")
+        return json_answer({"value": session})
+
+    @api.delete(LEGACY_SESSION)
+    def log_out_at_the_older_address() -> Response:
+        key = request.headers.get("vmware-api-session-id", "")
+        if state.session(key) is None:
+            raise LegacyError(401, "unauthenticated")
+        state.log_out(key)
+        return json_answer({})
 
 
 def _add_providers(api: Blueprint, state: State, switches: Switches, providers: Callable[[], list[Provider]]) -> None:
@@ -120,6 +134,13 @@ def _add_tokens(
         if switches.scim_url_text is not None:
             answer["scim_url"] = switches.scim_url_text
         return json_answer(answer)
+
+
+def _new_session(state: State) -> str | None:
+    given = request.authorization
+    if given is None or given.type != "basic":
+        return None
+    return state.log_in(given.username or "", given.password or "")
 
 
 def require_session(state: State) -> Session:

@@ -195,7 +195,7 @@ def test_secrets_are_written_on_request(managing: Modules, sddc: SddcManager, na
 @pytest.mark.parametrize(
     ("switches", "expected"),
     [
-        ({"created": "json"}, {}),
+        ({"created": "text"}, {}),
         ({"created": "nothing"}, {}),
         ({"upper_status": True}, {"status": "active"}),
         ({"tells_token": True}, {}),

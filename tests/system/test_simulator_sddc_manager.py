@@ -44,10 +44,8 @@ def ask(sddc: SddcManager) -> Caller:
 def test_the_printed_requests_are_taken_and_told_without_secrets(ask: Caller, name: str) -> None:
     sent = printed.PROVIDERS[name][1]
     added = ask("POST", PROVIDERS, json=sent)
-    assert (added.status_code, len(added.text)) == (201, 36)
-    with pytest.raises(requests.JSONDecodeError):
-        added.json()
-    path = f"{PROVIDERS}/{added.text}"
+    assert (added.status_code, len(added.json())) == (201, 36)
+    path = f"{PROVIDERS}/{added.json()}"
     told = ask("GET", path)
     assert told.json() in ask("GET", PROVIDERS).json()["elements"]
     assert not [secret for secret in (printed.SECRET, printed.PASSWORD) if secret in told.text]
@@ -92,10 +90,10 @@ def test_a_wrong_body_is_refused_with_its_fault(ask: Caller, change: dict[str, A
 
 def test_what_the_table_does_not_name_is_refused(ask: Caller, sddc: SddcManager) -> None:
     assert ask("GET", f"{PROVIDERS}?page=1").status_code == 400
-    assert ask("GET", "/v1/identity-broker/prechecks?type=GENERIC").status_code == 400
+    assert ask("GET", "/v1/identity-broker/prechecks?type=GENERIC").status_code == 404
     assert ask("PUT", f"{PROVIDERS}/x", json=OKTA).status_code == 404
     key = sddc.add_provider(copy.deepcopy(OKTA))["id"]
-    assert ask("POST", f"{PROVIDERS}/{key}/sync-client", json={}).status_code == 400
+    assert ask("POST", f"{PROVIDERS}/{key}/sync-client", json={}).status_code == 404
 
 
 def test_the_domain_and_its_alias_cannot_be_changed(ask: Caller, sddc: SddcManager) -> None:

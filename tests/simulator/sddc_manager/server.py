@@ -142,7 +142,8 @@ class SddcManager(Service[SddcSwitches]):
         if status := self.switches.refuse.get(operation.name):
             raise refused(operation, status)
         if found := faults(operation, request.args, body):
-            raise faulty(found)
+            # 400 is not among the documented answers of each operation.
+            raise faulty(found) if 400 in operation.errors else not_found("; ".join(found))
         if operation.name in self.switches.canned:
             # What is no JSON is announced as JSON, too.
             text = self.switches.canned[operation.name]

@@ -14,8 +14,8 @@ from simulator.switches import BaseSwitches
 class SddcSwitches(BaseSwitches):
     """The defaults are the printed examples of the API."""
 
-    created: Literal["text", "json", "nothing"] = "text"
-    """How the id of a new provider is told."""
+    created: Literal["text", "json", "nothing"] = "json"
+    """How the id of a new provider is returned: as a JSON string, as bare text under `application/json`, or not at all."""
     source_created: Literal[201, 204] = 201
     unknown_id: Literal[404, 500] = 500
     """What reading a provider that there is not ends with; nothing is documented."""
