@@ -156,6 +156,7 @@ class ListReader:
             self.attempted,
             self.host,
             f"the answer is no SCIM list ({missing} is missing)",
-            "Check that scim_url is the address of a SCIM server.",
+            "Check that scim_url is the address of a SCIM server. One that pages by cursor (RFC 9865) has to give totalResults or "
+            "nextCursor, or say in its ServiceProviderConfig that it does.",
             status=200,
         )
