@@ -119,6 +119,11 @@ class ScimClient:
         """Replace a user by what `build` makes of a read just before it. Raises NotFoundError, and what `build` raises."""
         return self._rewrite("PUT", USERS, user_id, label, build)
 
+    def patch_user(self, user_id: str, label: str, build: Build) -> Rewritten:
+        """Change a user by the PATCH that `build` makes of a read just before it. Raises as `update_user`, and for no PATCH."""
+        self._refuse_without_patch(USERS, label)
+        return self._rewrite("PATCH", USERS, user_id, label, build)
+
     def delete_user(self, user_id: str, label: str) -> None:
         """Delete a user; one that is gone already is fine."""
         self._delete(USERS, user_id, label)
@@ -132,13 +137,7 @@ class ScimClient:
 
         Raises AnswerError with status 501, without a request, where the server describes itself as having no PATCH.
         """
-        if self._config().patch is False:
-            raise AnswerError(
-                f"update the group {label}",
-                self.host,
-                "its ServiceProviderConfig says that it has no PATCH",
-                status=NOT_IMPLEMENTED,
-            )
+        self._refuse_without_patch(GROUPS, label)
         return self._write("PATCH", GROUPS, group_id, label, document)
 
     def update_group(self, group_id: str, label: str, build: Build) -> Rewritten:
@@ -148,6 +147,15 @@ class ScimClient:
     def delete_group(self, group_id: str, label: str) -> None:
         """Delete a group; one that is gone already is fine."""
         self._delete(GROUPS, group_id, label)
+
+    def _refuse_without_patch(self, kind: _Kind, label: str) -> None:
+        if self._config().patch is False:
+            raise AnswerError(
+                f"update the {kind.noun} {label}",
+                self.host,
+                "its ServiceProviderConfig says that it has no PATCH",
+                status=NOT_IMPLEMENTED,
+            )
 
     def _config(self) -> ServiceConfig:
         return self._server.config(self._read_config)

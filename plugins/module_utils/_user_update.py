@@ -12,6 +12,8 @@ from ._errors import IdentityBrokerError
 from ._texts import same_name
 from ._users import DesiredUser, User, differences, document_for_replacement, user_from_scim
 
+PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
 
 def updated_document(
     standing: Mapping[str, Any], before: User, wanted: DesiredUser, username: str | None
@@ -39,6 +41,20 @@ def updated_document(
         # The list showed it and this read does not; a PUT without it may clear it (RFC 7644 section 3.5.1).
         document["externalId"] = before.external_id
     return document
+
+
+def updated_patch(
+    standing: Mapping[str, Any], before: User, wanted: DesiredUser, username: str | None
+) -> dict[str, Any] | None:
+    """Return the body of `PATCH /Users/{id}` that does what the one of `updated_document` does, and names nothing else."""
+    document = updated_document(standing, before, wanted, username)
+    if document is None:
+        return None
+    changed = {name: value for name, value in document.items() if value != standing.get(name) and name != "name"}
+    names, were = document.get("name") or {}, standing.get("name") or {}
+    changed |= {f"name.{part}": value for part, value in names.items() if value != were.get(part)}
+    operations = [{"op": "replace", "path": path, "value": value} for path, value in changed.items()]
+    return {"schemas": [PATCH_SCHEMA], "Operations": operations}
 
 
 def _changed_by_others(now: User, before: User, wanted: DesiredUser, username: str | None) -> list[str]:

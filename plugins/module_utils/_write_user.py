@@ -16,12 +16,13 @@ from ._errors import AnswerError, ConflictError, IdentityBrokerError
 from ._groups import ALL_USERS
 from ._journal import Journal
 from ._recreation import Recreation, memberships
-from ._scim import ScimClient
+from ._scim import Rewritten, ScimClient
 from ._undo import Deleted, as_it_was
-from ._user_update import updated_document
-from ._users import User, differences, document_for_creation, other_wire_form
+from ._user_update import updated_document, updated_patch
+from ._users import DesiredUser, User, differences, document_for_creation, other_wire_form
 
 BAD_REQUEST = 400
+NO_PATCH = (400, 404, 405, 501)
 
 Document = Mapping[str, Any]
 
@@ -98,9 +99,12 @@ class UserWriter:
         username = operation.after.username if operation.kind == "rename" and operation.after else None
         if not (differences(before, wanted) or username):
             return True  # Only groups get a member.
-        rewritten = client.update_user(
-            before.id, wanted.label, lambda standing: updated_document(standing, before, wanted, username)
-        )
+        if before.external_id is None and not any(entry.get("externalId") for entry in self.standing.values()):
+            rewritten = _patch(client, before, wanted, username)
+        else:
+            rewritten = client.update_user(
+                before.id, wanted.label, lambda standing: updated_document(standing, before, wanted, username)
+            )
         if rewritten.without_version:
             self._without_version.add(before.id)
         return rewritten.sent
@@ -136,6 +140,22 @@ class UserWriter:
         self._journal.enter(recreation)
         with self._lock:
             self.begun[entry_id] = recreation
+
+
+def _patch(client: ScimClient, before: User, wanted: DesiredUser, username: str | None) -> Rewritten:
+    """Update a user on a broker that shows no ExternalId, so that no PUT can carry it, and one may clear it."""
+    try:
+        return client.patch_user(
+            before.id, wanted.label, lambda standing: updated_patch(standing, before, wanted, username)
+        )
+    except AnswerError as error:
+        if error.status not in NO_PATCH:
+            raise
+        raise IdentityBrokerError(
+            error.message,
+            way_out="The broker shows no ExternalId of any user, so a PUT might clear it, and only PATCH is tried. Change "
+            "this user at the broker, or let the owner of the token read externalId.",
+        ) from None
 
 
 def _tells_groups(entry: Document) -> bool:

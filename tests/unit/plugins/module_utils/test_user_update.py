@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import IdentityBrokerError
-from ansible_collections.homelab.identity_broker.plugins.module_utils._user_update import updated_document
+from ansible_collections.homelab.identity_broker.plugins.module_utils._user_update import (
+    updated_document,
+    updated_patch,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import (
     WS1B_SCHEMA,
     DesiredUser,
@@ -103,6 +106,22 @@ def test_an_external_id_that_only_the_list_shows_is_sent() -> None:
     body = updated_document(now, before, wanted(email="b@example.org"), None)
     assert body is not None
     assert body["externalId"] == "E-1"
+
+
+def test_a_patch_names_what_changes_and_nothing_else() -> None:
+    """For a broker that shows no ExternalId, where a PUT could not carry it."""
+    before = read(document(email="old@example.org", given_name="M", family_name="Baker", external_id=None))
+    now = document(email="old@example.org", given_name="M", family_name="Baker", external_id=None, active=False)
+    asked = wanted(email="new@example.org", given_name="Muffin", family_name="Baker")
+    body = updated_patch(now, before, asked, f"scone@{LAB}")
+    assert body is not None
+    assert {each["path"]: each["value"] for each in body["Operations"]} == {
+        "userName": f"scone@{LAB}",
+        "emails": [{"value": "new@example.org", "type": "work", "primary": True}],
+        "name.givenName": "Muffin",
+    }
+    assert {each["op"] for each in body["Operations"]} == {"replace"}
+    assert updated_patch(now, before, wanted(), None) is None
 
 
 values = st.fixed_dictionaries(
