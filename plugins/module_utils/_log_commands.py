@@ -32,10 +32,10 @@ _STAMP = (
     f"|{_SECONDS}([.][0-9]+)?(Z|[-+][0-9:]+) (std(out|err) F )?)?[^ -~]*{_COLOUR}{_SECONDS}"
 )
 """How a log line begins; it ends with the seconds."""
+_GAP = "([^ -~][[][0-9;]*m| )+"
 _REST = (
-    f"^([,.][0-9]+)?( ?(Z|[-+][0-9:]+))?{_COLOUR} +{_COLOUR}(TRACE|DEBUG|INFO|WARN|ERROR|FATAL){_COLOUR} +{_COLOUR}"
-    f"[^ :()]+:[^ :()]+{_COLOUR} {_COLOUR}[(][^()]+[)]{_COLOUR} {_COLOUR}([[][^]]*[]]{_COLOUR} {_COLOUR})?"
-    f"[A-Za-z0-9_.$]+{_COLOUR} - "
+    f"^([,.][0-9]+)?( ?(Z|[-+][0-9:]+))?{_GAP}(TRACE|DEBUG|INFO|WARN|ERROR|FATAL){_GAP}[^ :()]+:[^ :()]+{_GAP}"
+    f"[(][^()]+[)]{_GAP}([[][^]]*[]]{_GAP})?[A-Za-z0-9_.$]+{_GAP}-{_GAP}"
 )
 """How it goes on."""
 
@@ -105,8 +105,9 @@ mark lines
 mark current; describe "$log"
 """
 
-# Prints the first and the last log line of each minute in the order of the file, login lines that are no log lines, and
-# the log line that follows each of those. Without awk all lines are printed, which takes longer and says the same.
+# Prints the first and the last log line of each minute (with or without a zone) in the order of the file, login lines that
+# are no log lines, and the log line that follows each of those. Without awk all lines are printed, which takes longer and
+# says the same.
 _TIMELINE = r"""
 stamp=$1; rest=$2; file=$3; start=$4; most=$5; first=$6; second=$7; third=$8; shift 8
 [ -r "$file" ] || fail unreadable
@@ -115,7 +116,8 @@ if command -v awk >/dev/null 2>&1; then
   reduced() {
     awk -v stamp="$stamp" -v rest="$rest" -v first="$first" -v second="$second" -v third="$third" '
       match($0, stamp) && substr($0, RSTART + RLENGTH, 1000) ~ rest {
-        minute = substr($0, RSTART + RLENGTH - 19, 16)
+        zoned = substr($0, RSTART + RLENGTH, 30) ~ /^([,.][0-9]+)?( ?Z| ?[-+][0-9])/
+        minute = substr($0, RSTART + RLENGTH - 19, 16) zoned
         if (minute != last || follows) { if (held != "") print held; print substr($0, 1, 1000); held = "" }
         else held = substr($0, 1, 1000)
         last = minute; follows = 0

@@ -48,13 +48,12 @@ _WRAPPING = (
     rf"|{_SECONDS}(?:\.\d{{1,9}})?{_ZONE} (?:std(?:out|err) F )?)"
 )
 _STAMP = rf"(?P<stamp>{_SECONDS}(?:[,.]\d{{1,9}})?)(?P<zone> ?{_ZONE})?"
+_GAP = rf"{_COLOUR}(?: {_COLOUR})+"
 _LINE = re.compile(
-    rf"{_WRAPPING}?{_COLOUR}{_STAMP}{_COLOUR} +{_COLOUR}"
-    rf"(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL){_COLOUR} +{_COLOUR}"
-    rf"[^\s:\[\]()]+:(?P<service>[^\s:\[\]()]+){_COLOUR} {_COLOUR}"
-    rf"\([^()\[\]]+\){_COLOUR} {_COLOUR}"
-    rf"(?:\[(?P<fields>[^\[\]]*)\]{_COLOUR} {_COLOUR})?"
-    rf"(?P<logger>[\w.$]+){_COLOUR} - +{_COLOUR}(?P<message>.*?){_COLOUR} ?{_COLOUR}",
+    rf"{_WRAPPING}?{_COLOUR}{_STAMP}{_GAP}(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL){_GAP}"
+    rf"[^\s:\[\]()]+:(?P<service>[^\s:\[\]()]+){_GAP}\([^()\[\]]+\){_GAP}"
+    rf"(?:\[(?P<fields>[^\[\]]*)\]{_GAP})?"
+    rf"(?P<logger>[\w.$]+){_GAP}-{_GAP}(?P<message>.*?){_COLOUR} ?{_COLOUR}",
     re.DOTALL,
 )
 _LOOKUP = re.compile(

@@ -65,7 +65,9 @@ class Appliance(Service[Switches]):
         self.broker.default_domain_of = self.services.default_domain
         self._place_providers()
         self.permissions = Permissions(self.state.lock)
-        self.log = FederationLog(self.state_dir / LOG, lambda: self.switches.log_timezone)
+        self.log = FederationLog(
+            self.state_dir / LOG, lambda: self.switches.log_timezone, lambda: self.switches.log_wrapping
+        )
         # The users of an earlier start are gone: its log lines would tell of nobody.
         self.log.reset()
         self._vsphere_logs = VsphereLogs(self.state_dir, fqdn)

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from .switches import Wrapping
+
 VIDM = "com.vmware.vidm.federation"
 POOL = "federation-business-pool-0"
 
@@ -50,9 +52,15 @@ def zone(name: str) -> tzinfo:
 
 
 class FederationLog:
-    def __init__(self, path: Path, timezone_name: Callable[[], str] = lambda: "UTC") -> None:
+    def __init__(
+        self,
+        path: Path,
+        timezone_name: Callable[[], str] = lambda: "UTC",
+        wrapping: Callable[[], Wrapping] = lambda: "none",
+    ) -> None:
         self.path = path
         self.timezone_name = timezone_name
+        self.wrapping = wrapping
         self._random = random.Random(14)  # noqa: S311
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -83,9 +91,24 @@ class FederationLog:
         context: str = "-",
     ) -> str:
         stamp = moment if isinstance(moment, str) else self.stamp(moment)
+        shown, writer, end = f"{level:<5}", f"{package}{logger}", ""
+        if self.wrapping() == "zone":
+            stamp += f"{self.aware(None if isinstance(moment, str) else moment):%z}"
+        elif self.wrapping() == "colour":
+            shown, writer, end = f"\x1b[32m{shown}\x1b[m", f"\x1b[36m{writer}", "\x1b[m"
         brackets = f"[{tenant};-;{address};{request};-;{context}]"
-        head = f"{stamp} {level:<5} localhost:federation ({thread}) {brackets}"
-        return f"{head} {package}{logger} - {message}\n"
+        head = f"{stamp} {shown} localhost:federation ({thread}) {brackets}"
+        return f"{self._prefix()}{head} {writer} - {message}{end}\n"
+
+    def _prefix(self) -> str:
+        now = datetime.now(UTC)
+        if self.wrapping() == "rfc3164":
+            return f"<134>{now:%b} {now.day:2} {now:%H:%M:%S} vcsa federation[2711]: "
+        if self.wrapping() == "rfc5424":
+            return f"<134>1 {now:%Y-%m-%dT%H:%M:%S.%f}Z vcsa.example.org federation 2711 - - "
+        if self.wrapping() == "container":
+            return f"{now:%Y-%m-%dT%H:%M:%S.%f}000Z stdout F "
+        return ""
 
     def append(self, text: str | bytes) -> None:
         data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
@@ -98,7 +121,7 @@ class FederationLog:
             if self._random.random() < 0.02 and len(lines) + len(_TRACE) < count:
                 error = "Loading the key set failed"
                 lines.append(self.line("ERROR", "oidc.JwkSetLoader", error, moment=moment))
-                lines.extend(f"{part}\n" for part in _TRACE)
+                lines.extend(f"{self._prefix()}{part}\n" for part in _TRACE)
                 continue
             level, logger, message = self._random.choice(_NOISE)
             request = str(uuid.UUID(int=self._random.getrandbits(128), version=4))

@@ -26,6 +26,7 @@ FaultKind = Literal[
     "hang",
 ]
 PrincipalSpelling = Literal["name", "qualified"]
+Wrapping = Literal["none", "zone", "rfc3164", "rfc5424", "container", "colour"]
 
 
 _HINTS: dict[str, dict[str, Any]] = {}
@@ -266,6 +267,8 @@ class Switches(BaseSwitches):
 
     # log
     log_timezone: str = "UTC"
+    log_wrapping: Wrapping = "none"
+    """How a program that forwards logs changes each line: a zone after the stamp, a prefix, or colours."""
 
     # SSH
     ssh_enabled: bool = True

@@ -130,6 +130,19 @@ def not_to_be_printed(appliance: Appliance, _file: Path) -> None:
     appliance.login(sub="")
 
 
+def behind_lines_of_an_unknown_shape(appliance: Appliance, _file: Path) -> None:
+    for line in forged(appliance, PEOPLE["muffin"]).splitlines():
+        appliance.log.append(f"{line} indeed\n")
+
+
+def behind_a_look_up_alone(appliance: Appliance, _file: Path) -> None:
+    appliance.log.append(forged(appliance, PEOPLE["muffin"]).splitlines(keepends=True)[0])
+
+
+def the_lone_candidate(appliance: Appliance, _file: Path) -> None:
+    appliance.login(sub=STRANGER)
+
+
 SEVERAL: list[Attack] = [several, only_other_case, lines_after_a_line_feed]
 # Lines that do not fit the grammar: another login may be behind them.
 UNREAD: list[Attack] = [line_in_the_domain, line_feed_in_the_sub]
@@ -155,9 +168,14 @@ NONE: list[Attack] = [
     [
         *(([attack], "2 unknown ExternalIds were refused") for attack in SEVERAL),
         *(([attack, several], "login lines cannot be read") for attack in UNREAD),
+        ([behind_lines_of_an_unknown_shape, the_lone_candidate], "3 login lines cannot be read"),
+        ([behind_a_look_up_alone, the_lone_candidate], "1 look-ups of ExternalIds that no user of the broker has"),
         (NONE, NO_CANDIDATE),
     ],
-    ids=[*(attack.__name__ for attack in (*SEVERAL, *UNREAD)), "all that leave no candidate"],
+    ids=[
+        *(attack.__name__ for attack in (*SEVERAL, *UNREAD, behind_lines_of_an_unknown_shape, behind_a_look_up_alone)),
+        "all that leave no candidate",
+    ],
 )
 def test_nothing_is_bound(
     playbooks: Playbooks, appliance: Appliance, tmp_path: Path, attacks: list[Attack], expected: str
@@ -296,6 +314,31 @@ def test_a_binding_is_announced_everywhere(playbooks: Playbooks, appliance: Appl
         for text in told:
             assert all(part in text for part in wanted), text
     assert [user["externalId"] for user in appliance.broker.users] == [PEOPLE["muffin"]]
+
+
+@pytest.mark.parametrize("minutes", [110, 5])
+def test_a_login_outside_the_window_is_not_bound(playbooks: Playbooks, appliance: Appliance, minutes: int) -> None:
+    """The log is in UTC+2. After 110 minutes its stamps look recent, if its time of change is not that of its last line."""
+    appliance.switches.update({"log_timezone": "+02:00", "shell_timezone": "Europe/Berlin"})
+    moment = datetime.now(UTC) - timedelta(minutes=minutes)
+    appliance.login(sub=STRANGER, at=moment)
+    if minutes == 5:
+        appliance.log.write_noise(3)
+        playbooks.role([MUFFIN]).went_well()
+        assert [user["externalId"] for user in appliance.broker.users] == [STRANGER]
+        return
+    message = playbooks.role([MUFFIN]).failure.message
+    for part in ("not certain", "wait_for_login", "external_id"):
+        assert part in message
+    assert appliance.broker.users == []
+
+
+def test_an_external_id_that_is_the_address_of_somebody_else(playbooks: Playbooks, appliance: Appliance) -> None:
+    appliance.add_user("crumpet@lab.example.org", CRUMPET_ID, domain=DEFAULT_DOMAIN, email="crumpet@corp.example")
+    appliance.login(sub="crumpet@corp.example")
+    message = playbooks.role([MUFFIN]).failure.message
+    assert "is the address of crumpet@lab.example.org" in message
+    assert [user["externalId"] for user in appliance.broker.users] == [CRUMPET_ID]
 
 
 # Given by mistake

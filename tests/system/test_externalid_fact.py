@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from simulator import DEFAULT_DOMAIN, PEOPLE, Appliance, Switches
+from simulator.switches import Wrapping
 from system.playbook import NAMESPACE, REPOSITORY, Json, Playbooks
 
 SSHD = REPOSITORY / ".cache/sshd"
@@ -147,6 +148,20 @@ def test_time_zones(playbooks: Playbooks, appliance: Appliance, zone: str, shell
         assert ids(result.result) == [MUFFIN]
         stamp = datetime.fromisoformat(result.result["attempts"][0]["timestamp"])
         assert at <= stamp <= at + timedelta(seconds=1)
+
+
+def test_a_log_in_every_wrapping(playbooks: Playbooks, appliance: Appliance) -> None:
+    wrappings = get_args(Wrapping)
+    for wrapping in wrappings:
+        appliance.switches.log_wrapping = wrapping
+        appliance.log.write_noise(60)
+        appliance.login(sub=f"through-{wrapping}")
+    # Of the last wrapping alone the times are sure: the others are among lines that name their zone.
+    run = playbooks.read_log({"limit": 0}, {"limit": 0, "since": "30m"}).went_well()
+    whole, recent = (result.result for result in run.results)
+    assert ids(whole) == [f"through-{wrapping}" for wrapping in reversed(wrappings)]
+    assert (whole["complete"], whole["unread"]) == (True, {"count": 0, "lines": []})
+    assert (recent["complete"], recent["offset"]) == (False, None)
 
 
 # Waiting

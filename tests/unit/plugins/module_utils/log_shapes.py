@@ -33,6 +33,9 @@ WRAPPINGS: dict[str, Shape] = {
     "container with an offset": lambda line: f"2026-11-28T05:22:18.123456789+01:00 stderr F {line}",
     "container's output with times": lambda line: f"2026-11-28T05:22:18.123456789Z {line}",
     "coloured parts": _coloured,
+    "coloured level with its space": lambda line: re.sub(
+        r" (INFO |WARN |DEBUG|ERROR) ", " \x1b[1;32m\\1\x1b[m ", line, count=1
+    ),
     "coloured line": lambda line: f"\x1b[33m{line}\x1b[m",
     "thread with a space": lambda line: line.replace("(federation-business-pool-0)", "(pool 3 thread 7)"),
 }

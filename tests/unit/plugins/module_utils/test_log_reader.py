@@ -94,7 +94,9 @@ class Host:
 def bound_by(found: dict[str, Any], *desired: DesiredUser, users: Sequence[User] = ()) -> tuple[str | None, str]:
     """The ExternalId that is bound to the one user who waits, and what is said otherwise."""
     try:
-        made = plan(users, in_order(desired or [wanted("muffin")]), login_attempts=attempt_list(found))
+        made = plan(
+            users, in_order(desired or [wanted("muffin")]), login_attempts=attempt_list(found), all_or_nothing=True
+        )
     except PlanRefusedError as error:
         return None, str(error)
     return (made.binding.external_id if made.binding else None), ""
@@ -400,6 +402,8 @@ def test_lines_with_and_without_a_zone_make_the_offset_uncertain(any_host: Host)
     muffin = login(VICTIM, ago(minutes=5))
     any_host.write(*muffin.lines, zoned(noise(ago(minutes=1))), modified=ago(minutes=1))
     assert "not certain" in any_host.bound()[1]
+    any_host.write(noise(ago(minutes=1)), modified=ago(minutes=1))
+    assert "not certain" in any_host.bound()[1], "the last line of the same minute is as the first one"
 
 
 @pytest.mark.parametrize("compress", [False, True])

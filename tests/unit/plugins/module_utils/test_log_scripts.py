@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._log_lines
     has_login_mark,
     timestamp_of,
 )
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_window import Window, is_in_order, placed
+from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_shapes import WRAPPINGS
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_text import (
     START,
     TRACE,
@@ -275,3 +279,25 @@ def test_waiting_tells_of_a_rotation(folder: Path) -> None:
     assert refusal_to_read(sections(commands, shrunk, folder)) == "rotated"
     other = commands.wait("1", size, 1, 0, MARKS)
     assert refusal_to_read(sections(commands, other, folder)) == "rotated"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_timeline_says_the_same_as_all_lines(folder: Path, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    moment, lines = START, list[str]()
+    for number in range(60):
+        moment += timedelta(seconds=chance.choice([0, 0, 1, 20, 50, 130, -1, -100, -130]))
+        login = Login(ONE.context, value=f"v{number}", moment=moment)
+        shape = chance.choice([*WRAPPINGS.values()] if chance.random() < 0.2 else [WRAPPINGS["as it is"]])
+        lines += chance.choice([[log_line("INFO", "a.B", "c", moment)], [login.lookup], TRACE, [f"x {login.lookup}"]])
+        lines[-1] = shape(lines[-1])
+    log = folder / "f.log"
+    log.write_text(text_of(*lines), encoding="utf-8", newline="\n")
+    commands = LogCommands(WORD, str(log))
+    reduced = sections(commands, commands.timeline(str(log), 0), folder)["lines"].rstrip("\n").split("\n")
+    assert set(reduced) <= set(lines)
+    (some, shown), (every, wanted) = placed(reduced), placed(lines)
+    assert shown == wanted
+    for minutes in range(-5, 60, 3):
+        window = Window(START + timedelta(minutes=minutes), START + timedelta(minutes=minutes + 30))
+        assert is_in_order(some, window) is is_in_order(every, window)
