@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ._log_lines import EXTERNAL_ID, LoginLine, UnreadLine, is_external_id_attribute, login_line, login_lines
+from ._texts import same_name
 
 DEFAULT_LOG = "/var/log/vmware/vc-ws1a-broker/federation-service.log"
 
@@ -144,7 +145,7 @@ def login_contexts(lines: Iterable[LoginLine | UnreadLine]) -> dict[str, LoginCo
 
 def in_domain(attempt: LoginAttempt, domain: str | None) -> bool:
     """Whether the provider looked the person up in the domain (any domain where none is wanted)."""
-    return domain is None or domain.lower() in (name.lower() for name in attempt.domains)
+    return domain is None or any(same_name(domain, name) for name in attempt.domains)
 
 
 def newest_distinct(attempts: Sequence[LoginAttempt], limit: int) -> tuple[list[LoginAttempt], bool]:

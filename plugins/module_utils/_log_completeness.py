@@ -22,6 +22,7 @@ from ._federation_log import (
 )
 from ._log_lines import LoginLine, UnreadLine
 from ._log_window import Window
+from ._texts import same_name
 
 MAX_SHOWN = 5
 """Lines that cannot be read and are shown."""
@@ -107,4 +108,4 @@ def _may_count(context: LoginContext, domain: str | None, window: Window) -> boo
 
 def _is_of_domain(domains: Sequence[str] | None, domain: str | None) -> bool:
     """Return whether a line is about the domain. A line whose domains cannot be read is about every domain."""
-    return domains is None or domain is None or domain.lower() in (name.lower() for name in domains)
+    return domains is None or domain is None or any(same_name(domain, name) for name in domains)

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from ._texts import folded
+
 LOGIN_MARKS = (
     "Fetching user for jit login context",
     "User fetching exception with nameId",
@@ -120,7 +122,7 @@ class LoginLine:
     @property
     def looked_up(self) -> tuple[str, str, frozenset[str]]:
         """Attribute, value and domains, in a form that can be compared."""
-        return self.attribute.lower(), self.value, frozenset(domain.lower() for domain in self.domains)
+        return self.attribute.lower(), self.value, frozenset(map(folded, self.domains))
 
     @property
     def is_by_external_id(self) -> bool:
@@ -148,8 +150,8 @@ def is_external_id_attribute(attribute: str) -> bool:
 
 def has_login_mark(text: str) -> bool:
     """Return whether the text may contain login lines. This is quick, so ask it before anything else."""
-    folded = text.lower()
-    return any(mark in folded for mark in _FOLDED_MARKS)
+    lowered = text.lower()
+    return any(mark in lowered for mark in _FOLDED_MARKS)
 
 
 def log_line(text: str) -> LogLine | None:

@@ -53,6 +53,12 @@ def refused(attempts: Sequence[LoginAttempt], *desired: DesiredUser, users: Sequ
     return str(caught.value)
 
 
+def test_a_domain_in_another_unicode_spelling_is_the_same() -> None:
+    login = Login(CONTEXT, value="N-1", domains=("zoe\u0308.example.org",)).attempt
+    made = made_with([login], wanted("muffin", domain="ZO\u00cb.example.org"))
+    assert [op.kind for op in made.operations] == ["create"]
+
+
 def test_one_candidate_is_taken_for_the_one_person_who_waits() -> None:
     made = made_with([ATTEMPT], MUFFIN, wanted("scone", "E-2"), users=[user("bagel", "E-1")])
     assert [op.kind for op in made.operations] == ["create", "create"]
