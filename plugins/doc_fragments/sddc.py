@@ -55,6 +55,8 @@ options:
   timeout:
     description:
       - How long to wait for the connection, and for each answer, in seconds.
+      - A server that answers 429 and says in C(Retry-After) how long to wait is waited for in addition, up to five minutes for
+        each request. A longer wait is an error.
     type: float
     default: 60.0
 requirements:

@@ -15,6 +15,8 @@ description:
   - For several users M(homelab.identity_broker.scim_users) is faster than a loop, and sees mistakes between them.
   - What the task does not name is left as it is. After writing, the user is read back, and an error is raised where the broker
     keeps something else than it was asked to.
+  - An update is made from a read of the user just before it, so that it does not undo what another program has just changed. If a
+    named attribute has neither the earlier nor the wanted value, the task fails.
 author:
   - homelab.identity_broker maintainers (@homelab-identity-broker)
 extends_documentation_fragment:
@@ -203,7 +205,9 @@ permissions:
       description: What went wrong with this permission, else null.
       type: str
 unverified:
-  description: The attributes that the broker does not return, so that it cannot be told whether it keeps them.
+  description:
+    - The attributes that the broker does not return, so that it cannot be told whether it keeps them.
+    - V(etag) if the broker refused the version that it shows, so that the update was sent without it.
   returned: success
   type: list
   elements: str

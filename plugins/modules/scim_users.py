@@ -15,6 +15,8 @@ description:
   - Mistakes between users, such as one ExternalId for two people, are found before anything is sent.
   - A problem of one user does not stop the others, see O(on_error).
   - The ExternalId of one person may be taken from a login that the broker refused, see O(login_attempts).
+  - Each update is made from a read of that user just before it. What the task does not name is kept, also if another program
+    has just changed it. If a named attribute has neither the earlier nor the wanted value, that user fails.
 author:
   - homelab.identity_broker maintainers (@homelab-identity-broker)
 extends_documentation_fragment:
@@ -463,7 +465,9 @@ users:
       type: bool
       sample: false
     unverified:
-      description: The attributes that the broker does not return.
+      description:
+        - The attributes that the broker does not return.
+        - V(etag) if the broker refused the version that it shows, so that the update was sent without it.
       type: list
       elements: str
       sample: []
