@@ -68,6 +68,8 @@ class Applied:
     interrupted: bool = False
     restore_file: Path | None = None
     """The file from which deleted users can be restored."""
+    groups_unknown: bool = False
+    """Whether the file may lack groups, since the broker does not show all memberships."""
 
 
 @dataclass
@@ -166,8 +168,11 @@ class _Run:
             # What is still sent, such as the logging out, waits for nothing any more.
             self._work.http.hurry.set()
             self._break_off()
-            return Applied(self._outcomes, interrupted=True, restore_file=self._writer.kept)
-        return Applied(self._outcomes, restore_file=self._writer.kept)
+            return self._applied(interrupted=True)
+        return self._applied()
+
+    def _applied(self, *, interrupted: bool = False) -> Applied:
+        return Applied(self._outcomes, interrupted, self._writer.kept, self._writer.groups_untold)
 
     def _settle(self) -> Listing | None:
         """Write in rounds. Returns what the broker holds in the end, or None where that could not be read."""

@@ -78,7 +78,7 @@ class Journal:
         """Write users to a dated file before they are deleted, and return the file. Raises InputError."""
         self.check(deleted.host)
         now = datetime.now(UTC)
-        file = self.folder(deleted.host) / f"deleted-{now:%Y%m%dT%H%M%S.%fZ}.restore"
+        file = self.folder(deleted.host).absolute() / f"deleted-{now:%Y%m%dT%H%M%S.%fZ}.restore"
         _write(file, json.dumps(deleted.to_json(f"{now:%Y-%m-%dT%H:%M:%SZ}"), indent=1))
         return file
 

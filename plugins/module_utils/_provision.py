@@ -225,6 +225,10 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
         "was not tried: the run was interrupted" if interrupted else None,
     )
     kept = str(done.restore_file) if done.restore_file else None
+    if kept and done.groups_unknown:
+        notes.append(
+            f"The broker does not show all memberships, so {kept} may not have all groups of the deleted users."
+        )
     return Provisioned(first, done.outcomes, interrupted, kept, tuple(notes), mirrored, permissions, skipped)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ._directory import CHANGING, Operation
-from ._errors import AnswerError, ConflictError, IdentityBrokerError
+from ._errors import AnswerError, ConflictError, IdentityBrokerError, NotFoundError
 from ._groups import ALL_USERS
 from ._journal import Journal
 from ._recreation import Recreation, memberships
@@ -52,19 +52,26 @@ class UserWriter:
             self._journal.check(client.host)
             entries = [self.standing[op.before.id] for op in going if op.before]
             if not all(_tells_groups(entry) for entry in entries):
-                # A list may leave the members out; then each group is asked.
-                self._groups = [
-                    group if _tells_members(group) else client.group(group["id"], group["displayName"])
-                    for group in client.groups()
-                ]
-                self.groups_untold = not all(_tells_members(group) for group in self._groups)
-
+                self._read_groups(client, needed=any(op.kind == "recreate" for op in going))
         deleted = [op for op in going if op.kind == "delete"]
         if deleted and self.kept is None:
             users = tuple(
                 as_it_was(op.before, op.wanted.domain, self._group_names(op.before)) for op in deleted if op.before
             )
             self.kept = self._journal.keep_deleted(Deleted(client.host, users))
+
+    def _read_groups(self, client: ScimClient, *, needed: bool) -> None:
+        try:
+            # A list may leave the members out; then each group is asked.
+            self._groups = [
+                group if _tells_members(group) else client.group(group["id"], group["displayName"])
+                for group in client.groups()
+            ]
+        except NotFoundError:
+            # A server without groups has no memberships to lose.
+            if needed:
+                raise
+        self.groups_untold = not all(_tells_members(group) for group in self._groups)
 
     def _group_names(self, user: User) -> list[str]:
         try:

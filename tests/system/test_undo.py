@@ -99,6 +99,24 @@ def test_nothing_is_deleted_where_the_file_cannot_be_written(
 
 
 @pytest.mark.usefixtures("leaver")
+def test_memberships_that_nothing_shows_are_warned_of(modules: Modules, appliance: Appliance) -> None:
+    appliance.switches.update({"members_returned": "never", "groups_returned": "never"})
+    result = provision(modules, [{"username": "leaver", "state": "absent"}])
+    assert not result["failed"], result["msg"]
+    (told,) = [warning for warning in result["warnings"] if "memberships" in warning]
+    assert result["restore_file"] in told
+
+
+def test_a_server_without_groups_can_delete(modules: Modules, appliance: Appliance) -> None:
+    add(appliance, "leaver")
+    appliance.switches.groups_returned = "never"
+    with watched(appliance, before=lambda request: 404 if request.path.startswith("/Groups") else None):
+        result = provision(modules, [{"username": "leaver", "state": "absent"}])
+    assert not result["failed"], result["msg"]
+    assert held(appliance) == {}
+
+
+@pytest.mark.usefixtures("leaver")
 def test_a_run_that_deletes_nobody_writes_no_file(modules: Modules) -> None:
     rows = [{"username": "ada", "given_name": "New"}, {"username": "nobody", "state": "absent"}]
     result = provision(modules, rows)
