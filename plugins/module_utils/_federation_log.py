@@ -72,6 +72,8 @@ class LoginContext:
     not_found: list[LoginLine] = field(default_factory=list)
     refusals: list[LoginLine] = field(default_factory=list)
     contradicted: bool = False
+    is_doubtful: bool = False
+    """Whether another line about it cannot be read, which may be its refusal."""
 
     @property
     def lines(self) -> list[LoginLine]:
@@ -130,8 +132,12 @@ def attempts_of(contexts: dict[str, LoginContext], log_end: datetime | None = No
 def login_contexts(lines: Iterable[LoginLine | UnreadLine]) -> dict[str, LoginContext]:
     """Return the lines that name their login, by its context, in the order of the log."""
     contexts: dict[str, LoginContext] = {}
+    doubtful: set[str] = set()
     for read in lines:
-        if not isinstance(read, LoginLine) or read.context is None:
+        if isinstance(read, UnreadLine):
+            doubtful |= read.contexts
+            continue
+        if read.context is None:
             continue
         stamp = read.line.timestamp
         context = contexts.setdefault(read.context, LoginContext(stamp, stamp))
@@ -140,6 +146,8 @@ def login_contexts(lines: Iterable[LoginLine | UnreadLine]) -> dict[str, LoginCo
         of_kind[read.kind].append(read)
         if read.line.bracket not in (None, read.context):
             context.contradicted = True
+    for name in doubtful.intersection(contexts):
+        contexts[name].is_doubtful = True
     return contexts
 
 
@@ -181,7 +189,7 @@ def _attempt(name: str, context: LoginContext, log_end: datetime | None) -> Logi
     )
     if context.refusals:
         outcome = "denied"
-    elif context.not_found or log_end is None or log_end - context.first < SETTLED:
+    elif context.not_found or context.is_doubtful or log_end is None or log_end - context.first < SETTLED:
         outcome = "unknown"
     else:
         outcome = "allowed"

@@ -142,6 +142,11 @@ class UnreadLine:
     domains: tuple[str, ...] | None
     not_after: datetime | None = None
 
+    @property
+    def contexts(self) -> set[str]:
+        """The login contexts that the line may be about."""
+        return set(re.findall(_UUID, self.text.lower()))
+
 
 def is_external_id_attribute(attribute: str) -> bool:
     """Return whether the attribute is the ExternalId. Articles also spell it ExternalID."""

@@ -49,6 +49,8 @@ class LoginStream:
             read = login_line(line[:LONGEST_LINE])
             if isinstance(read, UnreadLine):
                 self._unread.append(escaped(line[:LONGEST_UNREAD]))
+                for context in read.contexts.intersection(self._open):
+                    self._note(context, read.text, now, refused=False)
             elif read is not None and read.context is not None:
                 self._note(read.context, line, now, refused=read.kind == "refusal")
 

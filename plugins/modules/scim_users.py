@@ -166,10 +166,15 @@ options:
   login_attempts:
     description:
       - The registered result of M(homelab.identity_broker.externalid_fact), as it is.
-      - If exactly one person of O(users) is not in the broker and has no C(external_id), and exactly one ExternalId that nobody
-        has was refused in the domain, the person gets it. In every other case this fails, listing all.
-      - The log tells that somebody had this ExternalId, never who. Whoever may sign in at the identity provider could have been
-        it, so prefer to give C(external_id).
+      - If exactly one of O(users) is not in the broker and has no C(external_id), and exactly one ExternalId that no user has was
+        refused in the domain, that user gets it. In every other case nothing is bound, and the error lists all attempts.
+      - Nothing is bound by an incomplete list, as where a login line cannot be read, a line of a login is missing, a look-up
+        without a refusal is that of no user of the broker, or the time stamps do not show what is within the window. The error
+        shows five of the lines that cannot be read.
+      - An ExternalId that is the address of another user is not bound. A look-up by another attribute than the ExternalId never
+        counts.
+      - The log shows that somebody had this ExternalId, never who. Everybody who may sign in at the identity provider could have
+        been it, so prefer to give C(external_id).
     type: dict
   login_attempts_of:
     description:

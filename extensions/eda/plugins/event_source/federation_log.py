@@ -24,7 +24,8 @@ description:
     another domain, and with O(outcome=any) V(allowed); C(people), the keys, of one or of all who tried shortly after another; and
     C(attempts), how many it tells of.
   - C(unknown_attempt) tells of everybody who is not on the list, with the counts C(attempts), C(external_ids) and C(malformed), and
-    a C(digest) of at most 5 ExternalIds, escaped and cut short, for a person to read.
+    a C(digest) of at most 5 ExternalIds, escaped and cut short, for a person to read. Login lines that cannot be read count as
+    malformed attempts, and are logged as an error with the beginning of one of them.
   - C(log_gap) says that part of the log was gone before it was read.
   - Each has a C(number) of its own that counts on.
 options:

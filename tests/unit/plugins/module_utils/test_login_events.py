@@ -176,3 +176,14 @@ def test_nothing_of_the_log_gets_through_alive(value: str) -> None:
     said = json.dumps([told(events, attempt(value, malformed=True)), told(events, now=5)])
     assert "{{" not in said.replace("{}", "")
     assert all(mark not in said for mark in ("{%", "{#", "\\u", "\\n"))
+
+
+def test_login_lines_that_cannot_be_read_count_as_malformed_attempts() -> None:
+    events = LoginEvents(Telling())
+    events.count_unread(0, 0)
+    assert events.next_due is None
+    events.count_unread(3, 0)
+    assert events.tell([attempt("id-of-a-stranger")], ALLOWED, 1) == []
+    (event,) = events.tell([], ALLOWED, Telling().gather)
+    told_of = event["unknown_attempt"]
+    assert (told_of["attempts"], told_of["malformed"], told_of["external_ids"]) == (4, 3, 1)

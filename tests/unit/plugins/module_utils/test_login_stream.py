@@ -8,9 +8,11 @@ import json
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 from ansible_collections.homelab.identity_broker.plugins.module_utils import _login_stream
 from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import LoginAttempt, read_attempts
 from ansible_collections.homelab.identity_broker.plugins.module_utils._login_stream import LoginStream
+from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_shapes import UNKNOWN, WRAPPINGS
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_text import (
     END,
     START,
@@ -86,3 +88,26 @@ def test_what_never_ends_is_bounded() -> None:
     assert sum(len(login.lines) for login in other._open.values()) == _login_stream.MOST_LINES
     (attempt,) = other.finished(1.0)
     assert (attempt.malformed, attempt.external_id) == (True, None)
+
+
+@pytest.mark.parametrize("shape", UNKNOWN)
+def test_lines_that_cannot_be_read_are_counted_and_nobody_is_taken_for_let_in(shape: str) -> None:
+    login = Login(str(UUID(int=4)))
+    lines = [UNKNOWN[shape](line) for line in login.lines]
+    stream = LoginStream()
+    stream.feed(text_of(*lines), 0.0)
+    found = restored(stream).finished(LONG)
+    assert "allowed" not in [attempt.outcome for attempt in found]
+    unread = stream.take_unread()
+    assert len(unread) == len([line for line in lines if line not in login.lines])
+    assert all(line.isprintable() and len(line) < 6 * _login_stream.LONGEST_UNREAD for line in unread)
+    assert stream.take_unread() == []
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_a_forwarded_log_is_followed(wrapping: str) -> None:
+    login = Login(str(UUID(int=5)))
+    stream = LoginStream()
+    stream.feed(text_of(*map(WRAPPINGS[wrapping], login.lines)), 0.0)
+    assert stream.finished(1.0) == [login.attempt]
+    assert stream.take_unread() == []
