@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
@@ -32,7 +33,7 @@ from ._permissions import (
     permissions_from_legacy,
     rest_creation,
     rest_update,
-    roles_from_rest,
+    roles_page_from_rest,
 )
 from ._vcenter import VcenterClient
 
@@ -113,30 +114,41 @@ class RestAuthorization:
         self._vcenter = vcenter
 
     def permissions(self) -> list[Permission]:
-        """Page by page. Without a filter: those on the inventory are told apart here, whatever the server makes of one."""
-        found: list[Permission] = []
+        """Return all of them. Those on the inventory are told apart here, so that no filter is needed."""
+
+        def page(marker: str | None) -> Any:
+            iterate = {"page_size": PAGE} if marker is None else {"page_size": PAGE, "marker": marker}
+            return self._call("POST", "/permissions?action=list", LISTING, {"iterate": iterate})
+
+        return self._all_pages(LISTING, page, page_from_rest)
+
+    def roles(self) -> Roles:
+        attempted = "list the roles"
+
+        def page(marker: str | None) -> Any:
+            query = "" if marker is None else f"?page_size={PAGE}&marker={quote(marker, safe='')}"
+            return self._call("GET", f"/roles{query}", attempted)
+
+        return Roles(tuple(self._all_pages(attempted, page, roles_page_from_rest)), complete=True)
+
+    def _all_pages(
+        self, attempted: str, page: Callable[[str | None], Any], read: Callable[[Any], tuple[list[T], str | None]]
+    ) -> list[T]:
+        """Read page after page, until one has no marker."""
+        found: list[T] = []
+        marker: str | None = None
         markers: set[str] = set()
-        iterate: dict[str, Any] = {"page_size": PAGE}
         while True:
-            document = self._call("POST", "/permissions?action=list", LISTING, {"iterate": iterate})
-            page, marker = self._read(document)
-            found += page
+            document = page(marker)
+            rows, marker = self._vcenter.understood(attempted, partial(read, document))
+            found += rows
             if marker is None:
                 return found
             if marker in markers:
                 raise ListingError(
-                    f"Could not {LISTING} on {self._vcenter.hostname}: the list comes back to where it was before. Try again."
+                    f"Could not {attempted} on {self._vcenter.hostname}: the list comes back to where it was before. Try again."
                 )
             markers.add(marker)
-            iterate = {"page_size": PAGE, "marker": marker}
-
-    def _read(self, document: Any) -> tuple[list[Permission], str | None]:
-        return self._vcenter.understood(LISTING, lambda: page_from_rest(document))
-
-    def roles(self) -> Roles:
-        attempted = "list the roles"
-        document = self._call("GET", "/roles", attempted)
-        return self._vcenter.understood(attempted, lambda: roles_from_rest(document))
 
     def create(self, permission: Permission) -> None:
         self._call("POST", "/permissions", _giving(permission), rest_creation(permission))

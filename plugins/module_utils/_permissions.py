@@ -168,8 +168,8 @@ def page_from_rest(document: Any) -> tuple[list[Permission], str | None]:
     return [_from_rest(key, info) for key, info in rows if _is_global(info)], _marker(document)
 
 
-def roles_from_rest(document: Any) -> Roles:
-    """The answer of C(GET roles)."""
+def roles_page_from_rest(document: Any) -> tuple[list[Role], str | None]:
+    """Return the roles of one page of `GET roles`, and the marker of the next."""
     listed = []
     for item in _items(document):
         info = _info(item)
@@ -177,7 +177,7 @@ def roles_from_rest(document: Any) -> Roles:
         if not isinstance(key, str | int):
             raise ValueError(f"a role with {describe(item)}")
         listed.append(Role(str(key), name if isinstance(name, str) and name else None))
-    return Roles(tuple(listed), complete=_marker(document) is None)
+    return listed, _marker(document)
 
 
 def rest_creation(permission: Permission) -> dict[str, Any]:

@@ -432,6 +432,11 @@ EMPTY = {"items": []}
             "/api/vcenter/authorization/permissions?action=list",
         ),
         (
+            [SESSION, ("action=list", 200, EMPTY), ("/roles", 200, {**EMPTY, "marker": "same"})],
+            ["Could not list the roles", "the list comes back to where it was before"],
+            "/api/vcenter/authorization/roles?page_size=200&marker=same",
+        ),
+        (
             [SESSION, ("action=list", 200, EMPTY), ("/roles", 403, UNAUTHORIZED)],
             ["Could not list the roles", "Authorization.ModifyPermissions"],
             "/api/vcenter/authorization/roles",
@@ -473,6 +478,17 @@ def test_a_permission_that_is_listed_under_another_spelling_than_it_was_given(
 
 
 # Reading
+
+
+def test_roles_come_page_by_page(modules: Modules, appliance: Appliance) -> None:
+    """A role beyond the first page is found by its name."""
+    appliance.permissions.create_role("Baker", "Bakes", [])
+    appliance.permissions.create_role("Waiter", "Waits", [])
+    appliance.switches.permissions_page_cap = 2
+    given = modules.well("global_permission", role="Waiter", **MUFFIN)
+    assert given["permission"]["role"]["name"] == "Waiter"
+    listed = modules.well("global_permission_info")["roles"]
+    assert sorted(role["name"] for role in listed) == ["Admin", "Baker", "NoAccess", "ReadOnly", "Waiter"]
 
 
 def test_permissions_are_listed(modules: Modules, appliance: Appliance, api: Api) -> None:

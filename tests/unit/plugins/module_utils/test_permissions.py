@@ -21,7 +21,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._permissio
     permissions_from_legacy,
     rest_creation,
     rest_update,
-    roles_from_rest,
+    roles_page_from_rest,
     shown_permission,
 )
 from hypothesis import given
@@ -160,11 +160,11 @@ def test_other_shapes_of_the_older_api_are_told_without_values(document: Any) ->
 
 def test_roles_are_read() -> None:
     items = [{"role": "-1", "info": {"name": "Admin"}}, {"role": 7, "info": {}}, {"id": "8", "name": "Flat"}]
-    roles = roles_from_rest({"items": items})
-    assert roles == Roles((Role("-1", "Admin"), Role("7", None), Role("8", "Flat")), complete=True)
-    assert not roles_from_rest({"items": [], "marker": "more"}).complete
+    roles = [Role("-1", "Admin"), Role("7", None), Role("8", "Flat")]
+    assert roles_page_from_rest({"items": items}) == (roles, None)
+    assert roles_page_from_rest({"items": [], "marker": "more"}) == ([], "more")
     with pytest.raises(ValueError, match="a role with the keys 'info'"):
-        roles_from_rest({"items": [{"info": {"name": "Admin"}}]})
+        roles_page_from_rest({"items": [{"info": {"name": "Admin"}}]})
 
 
 # Spellings
