@@ -19,16 +19,18 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._access im
 from ansible_collections.homelab.identity_broker.plugins.module_utils._apply import Work
 from ansible_collections.homelab.identity_broker.plugins.module_utils._apply_group import ensure_group
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import IdentityBrokerError
+from ansible_collections.homelab.identity_broker.plugins.module_utils._guards import NO_GUARDS, Guards, Limit
 from ansible_collections.homelab.identity_broker.plugins.module_utils._http import HttpClient
 from ansible_collections.homelab.identity_broker.plugins.module_utils._journal import Journal
 from ansible_collections.homelab.identity_broker.plugins.module_utils._provision import Wanted, provision
+from ansible_collections.homelab.identity_broker.plugins.module_utils._purge import Purge
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import DesiredUser
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from simulator import DEFAULT_DOMAIN, Appliance
+from simulator import DEFAULT_DOMAIN, WS1B_SCHEMA, Appliance
 from simulator.switches import Fault
 
-from .scenes import add, add_group
+from .scenes import OTHER_DOMAIN, add, add_group
 
 Json = dict[str, Any]
 NO_PATCH = [{"patch_refused": True, "patch_refusal": status} for status in (400, 404, 405, 501)]
@@ -86,6 +88,8 @@ SINGLE = {**WORKS, **MAY_REFUSE}
 
 ADMINS, OTHERS = "admins", "others"
 BYSTANDER = "walnut"
+STRANGER = "pistachio"
+"""A user of another domain, whom no task names."""
 
 
 @dataclass(frozen=True)
@@ -135,13 +139,16 @@ class Life:
             {each.name: frozenset(each.members) for each in broker.groups.all() if not each.builtin},
         )
 
-    def users(self, step: str, *wanted: DesiredUser) -> None:
-        def run(access: ScimAccess, http: HttpClient) -> Result:
-            done = provision(
-                Work(http, access, Journal(str(self._folder))),
-                Wanted(lambda _domains: list(wanted), domain=DEFAULT_DOMAIN),
-                check_mode=False,
-            )
+    def users(self, step: str, *wanted: DesiredUser, purge: bool = False) -> None:
+        asked = Wanted(
+            lambda _domains: list(wanted),
+            lambda _users, _domains: Purge(DEFAULT_DOMAIN, "delete") if purge else None,
+            domain=DEFAULT_DOMAIN,
+            guards=Guards(deletes=Limit(1)) if purge else NO_GUARDS,
+        )
+
+        def run(access: ScimAccess, http: HttpClient, check_mode: bool) -> Result:
+            done = provision(Work(http, access, Journal(str(self._folder))), asked, check_mode=check_mode)
             return Result(done.changed, [*done.failed_users, *done.failed_groups])
 
         before, result, after = self._run(run)
@@ -151,7 +158,9 @@ class Life:
             mine = [
                 each for each in wanted if bare(user) == each.username or user.get("externalId") == each.external_id
             ]
-            if not mine:
+            if purge and not mine and user[WS1B_SCHEMA]["domain"] == DEFAULT_DOMAIN:
+                assert result.failed or key not in after.users, f"{step}: {bare(user)} is still there"
+            elif not mine:
                 assert after.users.get(key) == user, f"{step}: a user whom nobody named was changed"
             elif key in after.users:
                 assert after.users[key].get("externalId") == user.get("externalId"), f"{step}: an ExternalId was lost"
@@ -193,9 +202,9 @@ class Life:
             assert user["id"] in after.groups[group], f"{step}: {wanted.username} is not in {group}"
 
     def group(self, step: str, members: Sequence[str], members_state: str = "present", **more: Any) -> None:
-        def run(access: ScimAccess, _http: HttpClient) -> Result:
+        def run(access: ScimAccess, _http: HttpClient, check_mode: bool) -> Result:
             options = {"display_name": ADMINS, "members": list(members), "domain": DEFAULT_DOMAIN}
-            done = ensure_group(access, {**options, "members_state": members_state, **more}, check_mode=False)
+            done = ensure_group(access, {**options, "members_state": members_state, **more}, check_mode=check_mode)
             return Result(done.changed, [done.error] if done.error else [])
 
         before, result, after = self._run(run)
@@ -214,24 +223,33 @@ class Life:
             expected = {"present": had | named, "absent": had - named, "exact": named}[members_state]
             assert has == expected, f"{step}: green, and the members differ"
 
-    def _run(self, run: Callable[[ScimAccess, HttpClient], Result]) -> tuple[Kept, Result, Kept]:
+    def _run(self, run: Callable[[ScimAccess, HttpClient, bool], Result]) -> tuple[Kept, Result, Kept]:
+        """Run in check mode, then for real, and compare what both say with what the broker holds."""
         before = self.kept()
-        with HttpClient(ca_path=str(self._appliance.ca_file), pause=lambda _seconds: None) as http:
-            options = AccessOptions(token=self._token, scim_url=self._appliance.scim_url, auth_scheme="hzn")
-            access = ScimAccess(http, None, options, module="test", changes_state=True, check_mode=False)
-            try:
-                result = run(access, http)
-            except IdentityBrokerError as error:
-                result = Result(refused=str(error))
+        dry = self._once(run, check_mode=True)
+        assert self.kept() == before, "check mode wrote"
+        result = self._once(run, check_mode=False)
         after = self.kept()
         assert result.changed is (before != after), f"changed is {result.changed}: {result} {before} {after}"
+        if not result.failed:
+            assert (dry.changed, dry.errors, dry.refused) == (result.changed, [], ""), "check mode says something else"
         return before, result, after
+
+    def _once(self, run: Callable[[ScimAccess, HttpClient, bool], Result], *, check_mode: bool) -> Result:
+        ca_file = str(self._appliance.ca_file)
+        with HttpClient(ca_path=ca_file, check_mode=check_mode, pause=lambda _seconds: None) as http:
+            options = AccessOptions(token=self._token, scim_url=self._appliance.scim_url, auth_scheme="hzn")
+            access = ScimAccess(http, None, options, module="test", changes_state=True, check_mode=check_mode)
+            try:
+                return run(access, http, check_mode)
+            except IdentityBrokerError as error:
+                return Result(refused=str(error))
 
     def live(self) -> None:
         """Create, update, deactivate, rename, recreate and delete users; create, fill, empty and delete a group."""
         ada, bob, eve = (person(name) for name in ("ada", "bob", "eve"))
         self.group("create the group", [])
-        self.users("create", ada, bob, eve)
+        self.users("create", ada, bob, eve, person("carol"))
         self.users("unchanged", ada, bob, eve)
         self.users("join", person("ada", groups=(ADMINS,)))
         self.group("add", ["bob", "eve"])
@@ -241,6 +259,8 @@ class Life:
         self.users("rename", person("robert", external_id="id-of-bob", rename=True))
         self.users("recreate", person("eve", external_id="new-id-of-eve", recreate=True))
         self.group("exact", ["ada", "robert"], "exact")
+        robert, new_eve = person("robert", external_id="id-of-bob"), person("eve", external_id="new-id-of-eve")
+        self.users("purge", person(BYSTANDER), ada, robert, new_eve, purge=True)
         self.users("absent", DesiredUser("ada", DEFAULT_DOMAIN, state="absent"))
         self.group("empty", [], "exact")
         self.group("delete the group", [], state="absent")
@@ -257,7 +277,7 @@ FOLDERS = itertools.count()
 def live(appliance: Appliance, folder: Path, switches: Json) -> Life:
     appliance.reset()
     bystander = add(appliance, BYSTANDER)
-    add_group(appliance, OTHERS, bystander)
+    add_group(appliance, OTHERS, bystander, add(appliance, STRANGER, domain=OTHER_DOMAIN))
     appliance.switches.update(switches)
     life = Life(appliance, folder / f"journal-{next(FOLDERS)}")
     life.live()
