@@ -13,7 +13,8 @@ import ipaddress
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ._federation_log import USER_NOT_FOUND, LoginAttempt, escaped, in_domain
+from ._federation_log import LoginAttempt, escaped, in_domain
+from ._log_lines import USER_NOT_FOUND
 from ._texts import folded
 from ._users import DesiredUser, User
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from ._client_log import spelling_of
 from ._errors import InputError
-from ._federation_log import USER_NOT_FOUND, LoginAttempt, escaped, in_domain
+from ._federation_log import LoginAttempt, escaped, in_domain
+from ._log_lines import USER_NOT_FOUND
 from ._login_failures import CLOCK, REFUSED, LoginFailure
 from ._next_steps import next_step
 from ._permissions import Permission, Principal

@@ -19,8 +19,6 @@ from ._texts import same_name
 
 DEFAULT_LOG = "/var/log/vmware/vc-ws1a-broker/federation-service.log"
 
-USER_NOT_FOUND = "USER_NOT_FOUND"
-
 SETTLED = timedelta(seconds=5)
 """A refusal follows the look-up within a fraction of this. Without one by then the login was allowed."""
 

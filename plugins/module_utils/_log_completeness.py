@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ._federation_log import (
-    USER_NOT_FOUND,
     LoginAttempt,
     LoginContext,
     attempts_of,
     escaped,
     login_contexts,
 )
-from ._log_lines import LoginLine, UnreadLine
+from ._log_lines import USER_NOT_FOUND, LoginLine, UnreadLine
 from ._log_window import Window
 from ._texts import same_name
 

@@ -31,6 +31,7 @@ LOGIN_NEEDLES = ("fetching", "Failing login. contextUuid")
 """Every mark contains one of these, in any case. Other lines may contain them, too."""
 
 EXTERNAL_ID = "ExternalId"
+USER_NOT_FOUND = "USER_NOT_FOUND"
 
 _FOLDED_MARKS = tuple(mark.lower() for mark in LOGIN_MARKS)
 _WRITERS = frozenset({"authresponseuserresolver", "logineventserviceaspect"})
@@ -60,17 +61,17 @@ _LINE = re.compile(
 )
 _LOOKUP = re.compile(
     rf"Fetching user for jit login context: (?P<context>{_UUID}) on attribute "
-    r"(?P<attribute>\w+)=(?P<value>.*), domains: \[(?P<domains>[^\[\]]*)\]",
+    r"(?P<attribute>\w+)=(?P<value>.*), domains: \[(?P<domains>(?:[^\[\],]|, )*)\]",
     re.DOTALL,
 )
 _NOT_FOUND = re.compile(
     r"User fetching exception with nameId (?P<value>.*), nameIdFormat (?P<attribute>\w+), "
-    r"and domains \[(?P<domains>[^\[\]]*)\], user not found",
+    r"and domains \[(?P<domains>(?:[^\[\],]|, )*)\], user not found",
     re.DOTALL,
 )
 _REFUSAL = re.compile(
     rf"Failing login\. contextUuid: (?P<context>{_UUID}), exception: [\w.$]+: "
-    r"Access denied with reason code: (?P<reason>[A-Z][A-Z0-9_]*)(?:, isAuthenticationForced: (?:true|false))?"
+    r"Access denied with reason code: (?P<reason>[A-Z][A-Z0-9_]*)(?P<forced>, isAuthenticationForced: (?:true|false))?"
 )
 _DOMAIN_LIST = re.compile(r"\bdomains:? \[([^\[\]]*)\]", re.IGNORECASE)
 
@@ -217,6 +218,13 @@ def _read(line: LogLine) -> LoginLine | None:
         looked_up = missing["attribute"], missing["value"], _split_domains(missing["domains"])
         return LoginLine("not_found", line, line.context, *looked_up)
     if line.logger == _LOGIN_EVENTS and (refusal := _REFUSAL.fullmatch(line.message)):
+        # The beginning of the reason may be the end of a line that is half written.
+        if (
+            not refusal["forced"]
+            and refusal["reason"] != USER_NOT_FOUND
+            and USER_NOT_FOUND.startswith(refusal["reason"])
+        ):
+            return None
         return LoginLine("refusal", line, refusal["context"].lower(), reason=refusal["reason"])
     return None
 

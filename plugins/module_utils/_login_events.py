@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._allow_list import AllowList
-from ._federation_log import USER_NOT_FOUND, LoginAttempt, in_domain
+from ._federation_log import LoginAttempt, in_domain
+from ._log_lines import USER_NOT_FOUND
 
 Event = dict[str, Any]
 

@@ -140,3 +140,16 @@ logins = st.builds(
     attribute=st.sampled_from(["ExternalId", "ExternalID", "externalId"]),
 )
 login_lists = st.lists(logins, max_size=4, unique_by=(lambda one: one.context, lambda one: one.moment))
+
+
+@st.composite
+def interleaved(draw: st.DrawFn) -> tuple[list[Login], list[str]]:
+    """Logins at the same time: the lines of each stay in order, with noise between them."""
+    several = draw(login_lists)
+    waiting = [list(login.lines) for login in several]
+    turns = draw(st.permutations([number for number, lines in enumerate(waiting) for _line in lines]))
+    lines: list[str] = []
+    for number in turns:
+        lines += draw(st.sampled_from([(), (), TRACE, (log_line("DEBUG", "com.vmware.x.Y", "nothing"),)]))
+        lines.append(waiting[number].pop(0))
+    return several, lines

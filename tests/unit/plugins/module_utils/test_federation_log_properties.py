@@ -8,23 +8,22 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import (
-    USER_NOT_FOUND,
     LoginAttempt,
     attempt_from_result,
     context_ids,
     read_attempts,
 )
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_lines import USER_NOT_FOUND
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_text import (
     CONTEXTS,
     END,
     REQUEST,
     RESOLVER,
-    TRACE,
     Login,
     domain_names,
     external_ids,
+    interleaved,
     log_line,
-    login_lists,
     logins,
     text_of,
 )
@@ -43,19 +42,6 @@ def candidates(attempts: list[LoginAttempt]) -> set[tuple[str, str | None]]:
         for attempt in attempts
         if attempt.outcome == "denied" and attempt.reason == USER_NOT_FOUND and not attempt.malformed
     }
-
-
-@st.composite
-def interleaved(draw: st.DrawFn) -> tuple[list[Login], list[str]]:
-    """Logins at the same time: the lines of each stay in order, with noise between them."""
-    several = draw(login_lists)
-    waiting = [list(login.lines) for login in several]
-    turns = draw(st.permutations([number for number, lines in enumerate(waiting) for _line in lines]))
-    lines: list[str] = []
-    for number in turns:
-        lines += draw(st.sampled_from([(), (), TRACE, (log_line("DEBUG", "com.vmware.x.Y", "nothing"),)]))
-        lines.append(waiting[number].pop(0))
-    return several, lines
 
 
 @given(interleaved())
