@@ -107,7 +107,7 @@ def scim_server(name: str, certificate: Certificate, log: Path, *, extension: bo
         **({"PEER_EXTENSION": "1"} if extension else {}),
     }
     with _started(COMMANDS[name], built(name), environment, log):
-        port = _announced_port(log)
+        port = announced_port(log)
         yield Peer(f"https://localhost:{port}/scim/v2", certificate.password, certificate.ca_file)
 
 
@@ -152,7 +152,8 @@ def _started(
             process.wait()
 
 
-def _announced_port(log: Path) -> int:
+def announced_port(log: Path) -> int:
+    """Return the port that a starting server prints as `ready PORT`."""
     for _ in range(START_SECONDS * 10):
         for line in log.read_text(errors="replace").splitlines():
             if line.startswith("ready "):

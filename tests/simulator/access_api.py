@@ -13,7 +13,7 @@ from flask import Blueprint, Response
 
 from .access import LONGEST, Access
 from .answers import json_answer
-from .api_bodies import read_body, required
+from .api_bodies import optional, read_body, required
 from .errors import ApiError
 from .state import State
 from .switches import Switches
@@ -46,6 +46,8 @@ def access_api(state: State, access: Access, switches: Switches) -> Blueprint:
     @api.put("/shell")
     def set_shell() -> Response:
         body = read_body()
+        # The SDK for Python wraps the settings; the API reference and vmware.vmware_rest do not.
+        body = optional(body, "config", dict) or body
         enabled, timeout = required(body, "enabled", bool), required(body, "timeout", int)
         if not 0 <= timeout <= LONGEST:
             raise ApiError(400, "INVALID_ARGUMENT", f"timeout is not between 0 and {LONGEST} seconds")

@@ -239,7 +239,8 @@ class Broker:
 
     def _refuse_incomplete(self, resource: Json) -> None:
         external_id = resource.get("externalId")
-        if not isinstance(external_id, str) or not external_id:
+        missing = external_id is None and not self.switches.external_id_needed
+        if not missing and (not isinstance(external_id, str) or not external_id):
             raise BrokerError(400, "invalid.externalId", "externalId is required")
         self._refuse_empty_family_name(resource)
 

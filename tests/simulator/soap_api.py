@@ -100,6 +100,9 @@ class _Methods:
         target = method.find("{*}_this")
         kind, prop = "" if target is None else target.get("type", ""), _text(method, "prop")
         properties: dict[tuple[str, str], Callable[[], str]] = {
+            ("ServiceInstance", "content"): lambda: CONTENT.replace(
+                "<returnval>", '<returnval xsi:type="ServiceContent">', 1
+            ),
             ("AuthorizationManager", "roleList"): self._authorization.roles,
             ("SessionManager", "currentSession"): lambda: _session(self._state, session),
             ("Folder", "name"): lambda: '<returnval xsi:type="xsd:string">Datacenters</returnval>',

@@ -247,6 +247,8 @@ class Switches(BaseSwitches):
     extensions_kept: bool = True
     undeclared_extensions: Literal["accepted", "refused_400"] = "accepted"
     external_id_returned: bool = True
+    # Whether a user without an ExternalId is refused. The table of operations has it optional.
+    external_id_needed: bool = False
     # Names of attributes compare without regard to case (RFC 7643 section 2.1).
     attribute_names: Literal["exact", "lower", "upper"] = "exact"
     service_provider_config: Literal["absent", "offered"] = "absent"

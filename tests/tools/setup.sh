@@ -181,6 +181,25 @@ need_programs() {
     done
 }
 
+# peers_environment PYTHON: other people's programs, and the collections of VMware as they are in the package `ansible`.
+peers_environment() {
+    local python=$1 version=12.3.0 folder=$CACHE/peers-collections
+    made_venv venv-peers "$python"
+    environment venv-peers "$python" peers
+    if [ "$(cat "$folder/.version" 2>/dev/null)" = "$version" ]; then return 0; fi
+    say "Unpacking VMware's collections from ansible $version into .cache/peers-collections"
+    rm -rf "$folder"
+    logged pip-ansible "$CACHE/venv-peers/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps \
+        --only-binary :all: --dest "$CACHE/wheels" "ansible==$version"
+    "$CACHE/venv-peers/bin/python" - "$CACHE/wheels/ansible-$version-py3-none-any.whl" "$folder" <<'PYTHON'
+import sys, zipfile
+folders = tuple(f"ansible_collections/{name}/" for name in ("vmware/vmware", "vmware/vmware_rest", "community/vmware"))
+with zipfile.ZipFile(sys.argv[1]) as wheel:
+    wheel.extractall(sys.argv[2], [name for name in wheel.namelist() if name.startswith(folders)])
+PYTHON
+    say "$version" >"$folder/.version"
+}
+
 # The browser that looks at the page of users. Without one, those tests are skipped.
 want_browser() {
     command -v "${CHROMIUM:-chromium}" >/dev/null && return 0
@@ -229,6 +248,7 @@ main() {
             "Only its oldest supported release is. Put a python3.12 or python3.13 on the PATH for both."
     fi
     want_rulebook "$python"
+    peers_environment "$python"
     unpack_sshd
     want_browser
 }

@@ -53,6 +53,10 @@ step_docs() {
 step_tarball() { tests/tools/tarball.sh; }
 # They wait for processes most of the time.
 step_pytest_system() { python -m pytest --numprocesses 4 tests/system; }
+# In the environment of the programs that they start and import, whose warnings are not ours.
+step_peers() {
+    "$CACHE/venv-peers/bin/python" -m pytest -o filterwarnings=default tests/peers
+}
 step_molecule() { tests/tools/molecule.sh; }
 step_sanity_oldest() { tests/tools/ansible_test.sh sanity oldest; }
 step_sanity_newest() { tests/tools/ansible_test.sh sanity newest; }
@@ -103,6 +107,7 @@ TESTS=(
     "sanity_oldest|ansible-test sanity, oldest ansible-core"
     "units_oldest|ansible-test units, oldest ansible-core"
     "units_newest|ansible-test units, newest ansible-core"
+    "peers|pytest: other people's programs and servers"
     "molecule|molecule: the role over SSH"
     "tarball|collection: build, contents, installed copy"
 )

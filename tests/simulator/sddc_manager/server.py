@@ -281,7 +281,9 @@ class SddcManager(Service[SddcSwitches]):
         if self.switches.source_created == 204:
             return Response(status=204)
         told = f"Added Identity source with domain name {domain} successfully"
-        return Response(told, 201, content_type="application/json")
+        if self.switches.source_created == "text":
+            return Response(told, 201, content_type="application/json")
+        return json_answer(told, 201)
 
     def _update_source(self, segments: list[str], body: Any) -> Response:
         stands = self._source(segments)

@@ -16,7 +16,8 @@ class SddcSwitches(BaseSwitches):
 
     created: Literal["text", "json", "nothing"] = "json"
     """How the id of a new provider is returned: as a JSON string, as bare text under `application/json`, or not at all."""
-    source_created: Literal[201, 204] = 201
+    source_created: Literal[201, "text", 204] = 201
+    """The answer to a new identity source: a JSON string, bare text under `application/json`, or no content."""
     unknown_id: Literal[404, 500] = 500
     """What reading a provider that there is not ends with; nothing is documented."""
     refused_login: Literal[400, 401] = 401
