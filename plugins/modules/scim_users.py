@@ -293,9 +293,9 @@ options:
       - Whether users of O(domain) whom O(users) does not name are removed. Users of other or unknown domains never are. An entry
         whose domain the broker does not show is one of O(domain) only if its user name ends in C(@) and that domain; a warning
         names the others.
-      - Needs O(domain) and O(max_deletes). Refused before the first deletion when O(users) names nobody who is to stay, when
-        nobody of the list would be in the broker afterwards, when the list of the broker's users does not add up, and when two
-        readings of it differ.
+      - Needs O(domain) and O(max_deletes). Refused before the first deletion if O(users) has no user to keep, if no user of the
+        list would be in the broker afterwards, if the broker's list of users is inconsistent, or if it differs when it is read
+        again.
       - An entry whose name differs by one character from the name of a user who waits for an ExternalId is not purged, since one
         of the two may be misspelt. A warning shows both names.
       - Nobody is purged by a task with O(login_attempts_of).
