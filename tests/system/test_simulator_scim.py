@@ -70,10 +70,17 @@ def test_names_are_unique_within_a_domain_and_ids_keep_their_case(call: Caller) 
 
 
 @pytest.mark.parametrize("missing", ["userName", "externalId"])
-def test_what_a_user_needs(call: Caller, missing: str) -> None:
+def test_what_a_user_needs(call: Caller, appliance: Appliance, missing: str) -> None:
+    appliance.switches.external_id_needed = True
     body = person()
     del body[missing]
     assert call.scim("POST", "/Users", body).status_code == 400
+
+
+def test_the_external_id_is_optional(call: Caller) -> None:
+    body = person()
+    del body["externalId"]
+    assert call.scim("POST", "/Users", body).status_code == 201
 
 
 def test_an_external_id_never_changes(appliance: Appliance, call: Caller) -> None:
