@@ -44,7 +44,9 @@ notes:
     column as text, or it may have rewritten them.
   - Cells with the delimiter in them stand in quotes, directly behind the delimiter before; a quote within is written twice. A cell
     cannot hold a line break.
-  - The whole file is checked, and all that is wrong with it told at once. No user name and no ExternalId may stand on two lines.
+  - A line that cannot be read becomes an item with C(problem), which says why. M(homelab.identity_broker.scim_users) fails this
+    person and provisions the others. A file in which every line is wrong, and a user name or an ExternalId on two lines, are
+    errors.
   - Use C(query), or C(lookup) with C(wantlist=true). C(lookup) alone makes one dictionary of a list that holds a single person,
     as it does with the result of every lookup plugin.
 seealso:
@@ -81,7 +83,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - The people of all files, in their order. Each has C(username), and what else its line says.
+    - The people of all files, in their order. Each has what its line says, such as C(username); or C(problem) and what can be read
+      of the line.
   type: list
   elements: dict
   sample:
@@ -119,11 +122,14 @@ class LookupModule(LookupBase):
         for term in terms:
             path = self._path(term, variables or {})
             try:
-                found += people(
+                items = people(
                     self._bytes(path), delimiter=self.get_option("delimiter"), encoding=self.get_option("encoding")
                 )
             except IdentityBrokerError as error:
                 raise AnsibleLookupError(f"{path}: {error}") from None
+            found += [
+                {**item, "problem": f"{path}: {item['problem']}"} if "problem" in item else item for item in items
+            ]
         return found
 
     def _path(self, term: Any, variables: dict[str, Any]) -> str:

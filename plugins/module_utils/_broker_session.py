@@ -259,9 +259,9 @@ class BrokerSession(Session):
         if done.restore_file:
             undo["restore_command"] = restore_command(done.restore_file)
             lines += ["To restore the deleted users:", undo["restore_command"]]
-        if done.skipped:
-            self.warnings.append(done.skipped)
-            lines.append(f"SKIPPED  {done.skipped}")
+        if done.not_done:
+            self.warnings.append(done.not_done)
+            lines.append(f"NOT DONE {done.not_done}")
         if done.interrupted:
             lines = interruption(lines, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
             try:

@@ -48,6 +48,13 @@ class Problems:
         place = f"line {line}, column {column}" if column else f"line {line}"
         self.found.append((line, str(InputError(place, problem, way_out))))
 
+    def by_line(self) -> dict[int, str]:
+        """Return what is wrong with each line."""
+        texts: dict[int, list[str]] = {}
+        for line, text in self.found:
+            texts.setdefault(line, []).append(text)
+        return {line: "\n".join(each) for line, each in texts.items()}
+
     def refuse(self) -> None:
         """Raise CsvError if there is any."""
         if self.found:

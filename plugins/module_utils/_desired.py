@@ -78,7 +78,8 @@ def desired_user(
 ) -> DesiredUser:
     """Read the options of one user. Raises InputError."""
     asked_as = required_text(f"{field}username", options.get("username"))
-    username, domain = map(composed, _identity(field, asked_as, options.get("domain") or None))
+    may_split = options.get("split_usernames") is not False
+    username, domain = map(composed, _identity(field, asked_as, options.get("domain") or None, may_split=may_split))
     login_from = tuple(options.get("login_from") or ())
     try:
         networks(login_from)
@@ -160,7 +161,8 @@ def _failing(options: Mapping[str, Any], position: int, problem: str) -> Desired
     """Return a user who cannot be provisioned, with as much of name and ExternalId as can be read."""
     asked, domain, external_id = (_printable(options.get(name)) for name in ("username", "domain", "external_id"))
     name, at, behind = asked.rpartition("@")
-    is_qualified = bool(name and at and (not domain or same_name(behind, domain)))
+    may_split = options.get("split_usernames") is not False
+    is_qualified = may_split and bool(name and at and (not domain or same_name(behind, domain)))
     return DesiredUser(
         username=composed(name if is_qualified else asked),
         domain=composed(behind if is_qualified else domain),
@@ -194,23 +196,32 @@ def _external_id(field: str, value: Any) -> str | None:
     return external_id
 
 
-def _identity(field: str, asked: str, domain: str | None) -> tuple[str, str]:
-    """Name and domain, the latter empty where it is the provider's only one."""
+def _identity(field: str, asked: str, domain: str | None, *, may_split: bool) -> tuple[str, str]:
+    """Return user name and domain, the latter empty where it is the provider's only one."""
     name, at, behind = asked.rpartition("@")
     if asked != asked.strip() or (at and not (name and behind)):
         raise InputError(f"{field}username", f"{asked!r} is no user name", "Give name, or name@domain.")
-    if domain is None and at:
+    if domain is None and at and may_split:
         domain = behind
     if domain is None:
         return asked, ""
     _checked_domain(field, domain)
-    if at and not same_name(behind, domain):
+    if not (at and may_split):
+        return asked, domain
+    if not same_name(behind, domain):
         raise InputError(
             f"{field}username",
             f"{asked!r} names another domain than {domain!r}",
-            "Give the bare name, or correct the domain.",
+            f"{_whole_name(field, asked, (domain,))} Otherwise correct the domain.",
         )
-    return (name if at else asked), domain
+    return name, domain
+
+
+def _whole_name(field: str, asked: str, domains: Sequence[str]) -> str:
+    """Return how a user name that contains `@` is written."""
+    spellings = " or ".join(f"{asked}@{domain}" for domain in domains)
+    in_list = ", or set split_usernames: false for the whole list" if field.startswith("users[") else ""
+    return f"If the whole text is the user name, write {spellings}{in_list}."
 
 
 def _checked_domain(field: str, domain: str) -> None:
@@ -252,10 +263,12 @@ def _in_domain(wanted: DesiredUser, known: Sequence[str], field: str) -> Desired
             f"{field}domain", f"is not given for {wanted.asked_as!r}", f"Give domain, or name@domain.{some}"
         )
     if known and not any(same_name(wanted.domain, each) for each in known):
+        is_cut = wanted.username != wanted.asked_as
+        whole = f"{_whole_name(field, wanted.asked_as, known)} " if is_cut else ""
         raise InputError(
             f"{field}domain",
             f"{wanted.domain!r} is not a domain of the identity provider",
-            f"The broker knows {', '.join(known)}. To take over an entry that a script made in {wanted.domain}, name the "
-            f"user in the right domain, with external_id and move_from_domain: {wanted.domain}.",
+            f"The broker knows {', '.join(known)}. {whole}To take over an entry that a script made in {wanted.domain}, name "
+            f"the user in the right domain, with external_id and move_from_domain: {wanted.domain}.",
         )
     return wanted

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ._errors import IdentityBrokerError
+from ._errors import IdentityBrokerError, PlanRefusedError
 from ._http import REQUESTS_IMPORT_ERROR, Advice, HttpClient
 
 Spec = dict[str, dict[str, Any]]
@@ -93,6 +93,8 @@ def run(
                 raise
     except IdentityBrokerError as error:
         result = {"failed": True, "msg": str(error)}
+        if isinstance(error, PlanRefusedError):
+            result["problems"] = error.problems
         if session is not None and session.minted:
             result["minted"] = True
     except KeyboardInterrupt:

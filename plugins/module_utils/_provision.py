@@ -81,7 +81,7 @@ class Provisioned:
     notes: tuple[str, ...] = ()
     groups: Sequence[GroupOutcome] = ()
     permissions: UserPermissions = field(default_factory=UserPermissions)
-    skipped: str | None = None
+    not_done: str | None = None
     """What was not done because the list is incomplete."""
 
     @property
@@ -99,6 +99,12 @@ class Provisioned:
     def failed_groups(self) -> list[str]:
         """What failed with each of them."""
         return [group.error for group in self.groups if group.error]
+
+    @property
+    def problems(self) -> list[str]:
+        """Return everything that failed, each text once."""
+        errors = [*(error for _name, error in self.failed_users), *self.failed_groups, *self.permissions.errors]
+        return list(dict.fromkeys(errors))
 
     def failure(self, *, minted: bool) -> str:
         """Return one message for everything that failed, or an empty text."""
@@ -207,11 +213,11 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
     if refused := refusals(groups):
         raise PlanRefusedError(refused)
     notes += [*first.notes, *permissions.notes]
-    skipped = incomplete(first.unplaced, purge=purge is not None, mirror=bool(wanted.mirror.names))
+    not_done = incomplete(first.unplaced, purge=purge is not None, mirror=bool(wanted.mirror.names))
     if check_mode:
         mirrored = [untouched_group(*each) for each in groups]
         permissions = untouched_permissions(permissions)
-        return Provisioned(first, untouched(first), False, None, tuple(notes), mirrored, permissions, skipped)
+        return Provisioned(first, untouched(first), False, None, tuple(notes), mirrored, permissions, not_done)
     done = carry_out(first, documents, planned, work)
     before = work.journal.take_report(host)
     notes += [before] if before else []
@@ -229,7 +235,7 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
         notes.append(
             f"The broker does not show all memberships, so {kept} may not have all groups of the deleted users."
         )
-    return Provisioned(first, done.outcomes, interrupted, kept, tuple(notes), mirrored, permissions, skipped)
+    return Provisioned(first, done.outcomes, interrupted, kept, tuple(notes), mirrored, permissions, not_done)
 
 
 def _refuse_problems(desired: Sequence[DesiredUser], wanted: Wanted) -> None:

@@ -72,27 +72,35 @@ class Layout:
 
 
 def people(data: bytes, *, delimiter: str | None = None, encoding: str | None = None) -> list[dict[str, Any]]:
-    """Read a file. Raises CsvError with all that is wrong with it, or InputError for the options.
+    """Read a file. Raises CsvError for what is wrong with the file, or InputError for the options.
 
-    An empty cell is left out, which leaves the attribute as it is; C(<clear>) is an empty string, which clears it.
+    A line that cannot be read becomes an item with its `problem`, and with as much of the person as can be read. If every line
+    has a problem, the file is refused. An empty cell is left out, which leaves the attribute as it is; `<clear>` is an empty
+    string, which clears it.
     """
     lines = lines_of(data, encoding)
-    problems = Problems()
+    problems, of_rows = Problems(), Problems()
     layout = _layout(lines, delimiter_of(delimiter) if delimiter else None, problems)
     found: list[tuple[Row, dict[str, Any]]] = []
     shown = [column.shown for column in layout.columns]
-    for row in rows(lines, layout.start, layout.delimiter, shown, problems):
+    for row in rows(lines, layout.start, layout.delimiter, shown, of_rows):
         if _is_header(row.cells) and _known(row.cells) == len([cell for cell in row.cells if cell]):
             problems.add(row.line, "", "is a header, and it is not the first line of the table", "Remove or move it.")
         else:
-            found.append((row, _item(row, layout, problems)))
+            found.append((row, _item(row, layout, of_rows)))
     if not layout.headed and found:
-        _hold_order(found, problems)
+        _hold_order(found, problems, of_rows)
     _hold_once(found, layout, problems)
-    problems.refuse()
-    if not found:
+    items = {row.line: item for row, item in found}
+    wrong = of_rows.by_line()
+    if problems.found or set(items) <= set(wrong):
+        problems.found += of_rows.found
+        problems.refuse()
         raise CsvError([_NOBODY])
-    return [item for _row, item in found]
+    return [
+        {**items.get(line, {}), **({"problem": wrong[line]} if line in wrong else {})}
+        for line in sorted({*items, *wrong})
+    ]
 
 
 # The layout
@@ -248,13 +256,13 @@ def _quoted(text: str) -> str:
 # What lines say together
 
 
-def _hold_order(found: Sequence[tuple[Row, dict[str, Any]]], problems: Problems) -> None:
+def _hold_order(found: Sequence[tuple[Row, dict[str, Any]]], problems: Problems, of_rows: Problems) -> None:
     """Without a header, columns in another order would give one person's ExternalId to another attribute."""
     for row, item in found:
         email = item.get("email")
         if email and "@" not in email:
             way_out = f"Without a header the order is {_LAM_ORDER}. {_HEADER_WAY_OUT}"
-            problems.add(row.line, "email", f"{_quoted(email)} is no e-mail address", way_out)
+            of_rows.add(row.line, "email", f"{_quoted(email)} is no e-mail address", way_out)
     if not any(item.get("email") or item.get("external_id") for _row, item in found):
         problem = f"there is no header, and nobody has an e-mail address or ExternalId where {_LAM_ORDER} has them"
         problems.add(found[0][0].line, "", problem, _HEADER_WAY_OUT)

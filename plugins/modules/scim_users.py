@@ -89,7 +89,7 @@ options:
       domain:
         description:
           - The domain that was configured in vCenter's wizard. User name and domain together are the identity.
-          - The default is the part of O(users[].username) behind the C(@), else the provider's only domain.
+          - The default is O(domain), else the part of O(users[].username) behind the C(@), else the provider's only domain.
         type: str
       recreate:
         description:
@@ -224,6 +224,17 @@ options:
     type: str
     default: error
     choices: [error, report]
+  split_usernames:
+    description:
+      - Whether a user name in O(users) that contains C(@) is cut at its last C(@) into user name and domain.
+      - It is cut only if the wanted domain follows, which is O(users[].domain), O(domain) or a domain of the provider. A name with
+        another part behind the C(@) fails, and the message gives the spelling that works. A user name that is an address, such as
+        C(ada@corp.example), is written C(ada@corp.example@lab.example.org).
+      - With V(false), the whole text is the user name, in O(users[].domain), O(domain) or the provider's only domain. Use it
+        where all user names are addresses.
+    type: bool
+    default: true
+    version_added: 0.9.1
   on_error:
     description:
       - What to do about a problem that concerns one user, such as an ExternalId that belongs to another user name.
@@ -233,7 +244,7 @@ options:
         its user name or its ExternalId fails, too. No ExternalId is taken from O(login_attempts) while the ExternalId of a failed
         user is unknown.
       - If no entry has the user name or the ExternalId of a failed user, nobody is purged and no member is removed from
-        O(mirror_groups) in this run. RV(skipped) says so. A user who waits for an ExternalId does not have this effect.
+        O(mirror_groups) in this run. RV(not_done) says so. A user who waits for an ExternalId does not have this effect.
       - With V(stop), nothing is changed if one user has a problem. A user that the broker refuses while the others are
         written does not stop them in either case.
       - User names and ExternalIds that O(users) has twice, an exceeded limit such as O(max_deletes), and problems with tokens
@@ -479,8 +490,16 @@ users:
     error:
       description: What went wrong with this user, else null.
       type: str
-skipped:
-  description: What was not done because the list is incomplete, see O(on_error); null if nothing was skipped.
+problems:
+  description:
+    - What failed, in one text for each user, group and permission. Also returned where the whole run was refused before
+      anything was changed.
+  returned: success, or failure
+  type: list
+  elements: str
+  sample: []
+not_done:
+  description: What was not done because the list is incomplete, see O(on_error); null if everything was done.
   returned: success, or failure after reading the broker
   type: str
   sample: null
@@ -655,6 +674,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._user_perm
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import DesiredUser
 
 DEFAULTS = ("domain", "username_format", "wire_form", "recreate", "rename")
+"""The options of one user that the task may give for all."""
 
 
 def main() -> None:
@@ -700,6 +720,7 @@ def main() -> None:
             "incomplete_users": {"type": "str", "default": "error", "choices": ["error", "accept"]},
             "coexist": {"type": "bool", "default": False},
             "missing_external_id": {"type": "str", "default": "error", "choices": ["error", "report"]},
+            "split_usernames": {"type": "bool", "default": True},
             "on_error": {"type": "str", "default": "continue", "choices": ["continue", "stop"]},
             "purge": {"type": "bool", "default": False},
             "max_deletes": {"type": "str"},
@@ -740,7 +761,9 @@ def main() -> None:
         )
         restored = read_deleted(options["restore_file"], len(items)) if options["restore_file"] else None
         work = session.work()
-        as_written = desired_users(items, {name: options[name] for name in (*DEFAULTS, "groups")}, None)
+        as_written = desired_users(
+            items, {name: options[name] for name in (*DEFAULTS, "groups", "split_usernames")}, None
+        )
         as_written += restored.users if restored else ()
         wanted = Wanted(
             lambda domains: in_domains(as_written, domains, options["domain"]),
@@ -791,7 +814,8 @@ def main() -> None:
                 }
                 for outcome in done.outcomes
             ],
-            "skipped": done.skipped,
+            "problems": done.problems,
+            "not_done": done.not_done,
             "waiting": [wanted.asked_as for wanted in done.plan.waiting],
             "left_alone": len(done.plan.left_alone),
             "groups": [

@@ -98,7 +98,7 @@ def test_become_of_the_play_does_not_reach_the_api(playbooks: Playbooks, applian
     assert held(appliance) == {"scone": PEOPLE["scone"]}
     # Reading the log does use it, so that a site where root may not log in can read all the same.
     failure = playbooks.role([SCONE, MUFFIN], play=play).failure
-    assert failure.action == f"{NAMESPACE}.externalid_fact"
+    assert failure.task.endswith("Fail if a user failed")
     assert "/nonexistent/su" in failure.message
     assert held(appliance) == {"scone": PEOPLE["scone"]}
 

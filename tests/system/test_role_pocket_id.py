@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from simulator import PEOPLE, Appliance, PocketId
-from system.playbook import Json, Playbooks, Run, pocket_id_settings
+from system.playbook import NAMESPACE, Json, Playbooks, Run, pocket_id_settings
 from system.scenes import external_ids, members
 
 GROUP = "vcenter-admins"
@@ -70,7 +70,8 @@ def test_pocket_id_alone(playbooks: Playbooks, bakery: PocketId, appliance: Appl
     appliance.login("scone")
     run = role(playbooks, bakery, users=[{"username": "muffin"}, {"username": "bagel"}], external_id_source="pocket_id")
     assert "knows nobody of this name" in run.failure.message
-    assert (run.own, appliance.broker.users) == (["pocket_id_user_info", "scim_users"], [])
+    assert run.own == ["pocket_id_user_info", "scim_users"]
+    assert external_ids(appliance) == {"muffin": PEOPLE["muffin"]}
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,9 @@ def test_the_log_is_compared(playbooks: Playbooks, bakery: PocketId, appliance: 
 
 def test_delete_asks_nobody(playbooks: Playbooks, bakery: PocketId, appliance: Appliance) -> None:
     role(playbooks, bakery, from_pocket_id={"groups": [GROUP]}).went_well()
-    run = role(playbooks, bakery, from_pocket_id={"groups": [GROUP]}, delete=["muffin"]).went_well()
+    settings = {**pocket_id_settings(bakery), "from_pocket_id": {"groups": [GROUP]}}
+    variables = {f"federated_users_{name}": value for name, value in settings.items()}
+    variables = {**playbooks.variables, **variables, "delete_users": ["muffin"]}
+    run = playbooks.run(f"{NAMESPACE}.delete", variables=variables).went_well()
     assert run.own == ["scim_users"]
     assert set(external_ids(appliance)) == {"crumpet"}

@@ -178,7 +178,7 @@ def test_the_examples_of_the_documentation_run(playbooks: Playbooks, appliance: 
         ("username\nmuffin\nMUFFIN\n", ("line 3, column username: 'MUFFIN' stands in line 2 already",)),
         ("muffin\n", ("line 1: there is no header", "username, first, last, email, externalId")),
         ('username,first\nmuffin,"Muf\nfin"', ("line 2, column first: holds a line break",)),
-        ('username,first\nmuffin,"Muf\nscone,x', ("line 2, column first: a quote begins here",)),
+        ('username,first\nmuffin,"Muf', ("line 2, column first: a quote begins here",)),
         ("username,active\nmuffin,x\nscone,y\n", ("2 problems", "line 2, column active", "line 3, column active: 'y'")),
         ("username,active\n" + "".join(f"u{n},x\n" for n in range(14)), ("14 problems", "line 11,", "and 4 more")),
         (b"\x00\x01\x02", ("line 1: holds a NUL byte",)),
@@ -285,3 +285,11 @@ def test_a_vaulted_file(playbooks: Playbooks, appliance: Appliance) -> None:
     assert "vault" in provision(playbooks, "people.csv").failure.message
     provision(playbooks, "people.csv", *given).went_well()
     assert sorted(held(appliance)) == ["muffin", "scone"]
+
+
+def test_a_line_that_cannot_be_read_fails_that_person_alone(playbooks: Playbooks, appliance: Appliance) -> None:
+    path = playbooks.folder / "people.csv"
+    path.write_text('username,external_id,first\nmuffin,id-of-muffin,"Muf\nscone,id-of-scone,Scone\n')
+    run = provision(playbooks, "people.csv")
+    assert f"{path}: line 2, column first: a quote begins here" in run.failure.message
+    assert [user["externalId"] for user in appliance.broker.users] == ["id-of-scone"]

@@ -117,6 +117,51 @@ def test_a_source_that_is_no_address_is_refused(value: list[str]) -> None:
     assert "192.0.2.0/24" in error.way_out
 
 
+def test_a_name_that_is_an_address_fails_with_the_spelling_that_works() -> None:
+    """As many as Okta, Entra ID and Keycloak have (Broadcom KB 393150)."""
+    item = {"username": "ada@corp.example", "external_id": "E-1"}
+    for defaults, known in (({"domain": LAB}, None), ({"domain": LAB}, [LAB, OTHER]), ({}, [LAB])):
+        (failing,) = desired_users([item], defaults, known)
+        assert failing.problem is not None
+        assert f"ada@corp.example@{LAB}" in failing.problem
+        assert "split_usernames: false" in failing.problem
+        (followed,) = desired_users([{**item, "username": f"ada@corp.example@{LAB}"}], defaults, known)
+        assert (followed.username, followed.domain, followed.problem) == ("ada@corp.example", LAB, None)
+        assert followed.wire_name == f"ada@corp.example@{LAB}"
+
+
+def test_a_whole_list_of_addresses() -> None:
+    items = [{"username": "ada@corp.example"}, {"username": "bob"}, {"username": f"cid@{LAB}"}]
+    for defaults, known in (({"domain": LAB}, None), ({"domain": LAB}, [LAB, OTHER]), ({}, [LAB])):
+        found = desired_users(items, {**defaults, "split_usernames": False}, known)
+        assert [(each.username, each.domain, each.problem) for each in found] == [
+            (item["username"], LAB, None) for item in items
+        ]
+    (failing,) = desired_users(items[:1], {"split_usernames": False}, [LAB, OTHER])
+    assert "domain" in str(failing.problem)
+
+
+@given(
+    st.text("ab@.", min_size=1, max_size=5),
+    st.sampled_from([None, LAB, OTHER]),
+    st.lists(st.sampled_from([LAB, OTHER]), min_size=1, unique=True),
+    st.sampled_from(["", f"@{LAB}", f"@{OTHER}", f"@{LAB.upper()}"]),
+)
+def test_a_name_is_cut_only_if_the_wanted_domain_follows(
+    name: str, domain: str | None, known: list[str], end: str
+) -> None:
+    asked = f"{name}{end}"
+    (found,) = desired_users([{"username": asked, "domain": domain}], {}, known)
+    if found.problem is not None:
+        return
+    assert found.domain.lower() in [each.lower() for each in known]
+    if found.username != asked:
+        assert f"{found.username}@{found.domain}".lower() == asked.lower()
+        assert domain is None or found.domain.lower() == domain.lower()
+    else:
+        assert "@" not in asked
+
+
 def test_what_can_be_read_of_a_failing_item_ties_it_to_an_entry() -> None:
     items: list[dict[str, Any]] = [
         {"username": f"muffin@{LAB}", "external_id": 7},

@@ -162,9 +162,15 @@ def test_what_is_wanted_is_what_will_be(
     users: list[User], desired: list[DesiredUser], found: AttemptList | None
 ) -> None:
     made = planned(users, desired, found)
-    after = {identity(user): user for user in apply(made, users)}
+    there = apply(made, users)
+    after = {identity(user): user for user in there}
     for wanted in desired:
         entry = after.get((wanted.username.lower(), wanted.domain.lower()))
+        if entry is None and wanted.external_id:
+            # Where the broker shows no domain, name and ExternalId tell whose entry it is.
+            spelt = (wanted.username.lower(), wanted.label.lower())
+            same = [user for user in there if user.domain is None and user.username.lower() in spelt]
+            entry = next((user for user in same if user.external_id == wanted.external_id), None)
         if wanted.state == "absent" or wanted in made.waiting:
             assert entry is None
             continue

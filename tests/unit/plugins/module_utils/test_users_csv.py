@@ -41,10 +41,14 @@ def read(text: str, **options: Any) -> list[Person]:
 
 
 def refusal(text: str | bytes, **options: Any) -> list[str]:
-    """The problems that a file is refused with."""
-    with pytest.raises(CsvError) as caught:
-        people(text.encode() if isinstance(text, str) else text, **options)
-    return caught.value.problems
+    """Return the problems of a file that is refused, or else those of its lines."""
+    try:
+        found = people(text.encode() if isinstance(text, str) else text, **options)
+    except CsvError as error:
+        return error.problems
+    problems = [line for item in found for line in item.get("problem", "").splitlines()]
+    assert problems, found
+    return problems
 
 
 def problem(text: str | bytes, *parts: str, **options: Any) -> None:
@@ -120,8 +124,7 @@ def test_lists_of_names(cell: str) -> None:
 
 def test_quotes_and_comments() -> None:
     text = 'username,first,last\n"#muffin", "Muf, ""fin""" , # no comment\nscone,Sc"one\n'
-    with pytest.raises(CsvError, match="line 2, column first"):
-        read(text)
+    assert [each.get("problem", "").partition(":")[0] for each in read(text)] == ["line 2, column first", ""]
     assert read(text.replace('""" ,', '""",')) == [
         {"username": "#muffin", "given_name": 'Muf, "fin"', "family_name": "# no comment"},
         {"username": "scone", "given_name": 'Sc"one'},
@@ -260,15 +263,44 @@ def test_no_two_lines_for_one_person() -> None:
     problem("username,external_id\nmuffin,X1\nscone,x1", "line 3, column external_id", "line 2", "another case")
 
 
+def test_a_wrong_line_is_a_problem_of_that_person() -> None:
+    text = 'username,external_id,active\nmuffin,E-1,yes\nscone,E-2,maybe\n,E-3,\npie,"E-4"x,\ntart,E-5,no,?\nbun,E-6,1'
+    found = read(text)
+    assert [{key: each[key] for key in ("username", "external_id") if key in each} for each in found] == [
+        {"username": "muffin", "external_id": "E-1"},
+        {"username": "scone", "external_id": "E-2"},
+        {"external_id": "E-3"},
+        {},
+        {"username": "tart", "external_id": "E-5"},
+        {"username": "bun", "external_id": "E-6"},
+    ]
+    problems = [each.get("problem") for each in found]
+    assert problems[0] is problems[5] is None
+    for number, part in ((1, "column active"), (2, "column username"), (3, "column external_id"), (4, "'?'")):
+        assert str(problems[number]).startswith(f"line {number + 2}")
+        assert part in str(problems[number])
+
+
+def test_a_file_in_which_every_line_is_wrong_is_refused() -> None:
+    with pytest.raises(CsvError, match="2 problems"):
+        read("username,active\nmuffin,maybe\nscone,perhaps")
+
+
+@pytest.mark.parametrize("twin", ["muffin,E-9", "scone,e-1", "Muffin,"])
+def test_two_lines_for_one_person_refuse_the_file(twin: str) -> None:
+    with pytest.raises(CsvError, match="line 3"):
+        read(f"username,external_id\nmuffin,E-1\n{twin}\nbun,E-6")
+
+
 def test_all_problems_are_told_in_order_and_ten_are_shown() -> None:
-    text = "\n".join(["username,active", "muffin,yes", *(f"u{number},maybe" for number in range(12)), "u1,", '"'])
+    text = "\n".join(["username,active", "muffin,perhaps", *(f"u{number},maybe" for number in range(12)), "u1,", '"'])
     with pytest.raises(CsvError) as caught:
         read(text)
-    assert [each.partition(",")[0] for each in caught.value.problems] == [f"line {line}" for line in range(3, 17)]
+    assert [each.partition(",")[0] for each in caught.value.problems] == [f"line {line}" for line in range(2, 17)]
     said = str(caught.value).splitlines()
-    assert said[0] == "14 problems:"
+    assert said[0] == "15 problems:"
     assert said[1:11] == caught.value.problems[:10]
-    assert said[11:] == ["and 4 more"]
+    assert said[11:] == ["and 5 more"]
 
 
 # Laws
