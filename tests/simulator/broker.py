@@ -121,7 +121,9 @@ class Broker:
             self._refuse_empty_family_name(resource)
             if not self.switches.put_clears:
                 # The broker logs that the change is ignored, and answers as if all went well.
-                resource["externalId"] = former.resource.get("externalId")
+                resource.pop("externalId", None)
+                if "externalId" in former.resource:
+                    resource["externalId"] = former.resource["externalId"]
             entry = Entry(
                 key,
                 resource,

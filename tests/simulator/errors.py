@@ -47,6 +47,16 @@ class LegacyError(Exception):
         self.body = {"type": f"com.vmware.vapi.std.errors.{kind}", "value": {"messages": messages}}
 
     @classmethod
+    def unauthenticated(cls) -> LegacyError:
+        """Return the refusal of a request without a valid session or password."""
+        return cls(
+            401,
+            "unauthenticated",
+            "com.vmware.vapi.endpoint.method.authentication.required",
+            "Authentication required.",
+        )
+
+    @classmethod
     def nothing_there(cls) -> LegacyError:
         """What an address answers that no service stands behind."""
         kind = "com.vmware.vapi.rest.httpNotFound"

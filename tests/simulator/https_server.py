@@ -19,6 +19,8 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Gateway_10, Server
 
 CONNECTION = "simulator.connection"
+FLASK_TYPE = "text/html; charset=utf-8"
+"""The content type of an answer that was given none."""
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -26,13 +28,19 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class _Gateway(Gateway_10):
     """Lets the application reach the connection, which a fault may break.
 
-    An answer without content has no content type (RFC 9110 section 8.3); Flask sends one.
+    An answer without content has no content type (RFC 9110 section 8.3). Flask gives it one, and the SDK for Python refuses
+    such an answer.
     """
 
     def start_response(self, status: str, headers: Any, exc_info: Any = None) -> Any:
-        if status.startswith(("204", "304")):
-            headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
-        return super().start_response(status, headers, exc_info)
+        of_flask = {("content-type", FLASK_TYPE)} if ("Content-Length", "0") in headers else set()
+        without_content = status.startswith(("204", "304"))
+        kept = [
+            (name, value)
+            for name, value in headers
+            if (name.lower(), value) not in of_flask and not (without_content and name.lower() == "content-type")
+        ]
+        return super().start_response(status, kept, exc_info)
 
     def get_environ(self) -> dict[str, Any]:  # type: ignore[override]
         environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]

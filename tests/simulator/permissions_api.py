@@ -14,7 +14,7 @@ from flask import Blueprint, Response, request
 from .answers import json_answer, path_id
 from .api_bodies import optional, read_body, required, structure
 from .errors import ApiError
-from .permissions import GLOBAL, LOCAL_OS, ROOT_FOLDER, Kind, Permission, Permissions, Principal, RefusedError
+from .permissions import GLOBAL, LOCAL_OS, ROOT_FOLDER, Kind, Permission, Permissions, Principal, RefusedError, Role
 from .resources import Json
 from .state import State
 from .switches import Switches
@@ -128,31 +128,49 @@ def _list(permissions: Permissions, switches: Switches) -> Json:
 
 def _roles(permissions: Permissions, switches: Switches) -> Json:
     """Return a page of the roles. Filter and position come in the query; a marker carries the filter on."""
-    names, privileges = request.args.getlist("names"), set(request.args.getlist("privileges"))
-    system = request.args.get("is_system")
+    wanted: Json = {
+        "names": request.args.getlist("names"),
+        "privileges": request.args.getlist("privileges"),
+        "is_system": request.args.get("is_system"),
+    }
     last = ""
     if marker := request.args.get("marker"):
-        if names or privileges or system is not None:
+        if any(wanted.values()):
             raise ApiError(400, "INVALID_ARGUMENT", "A filter and a marker do not go together")
-        last, wanted = _position(marker)
-        names, privileges, system = wanted["names"], set(wanted["privileges"]), wanted["is_system"]
+        last, wanted = _position_of_roles(marker)
+    matches = _role_filter(wanted)
     size = request.args.get("page_size", str(DEFAULT_PAGE))
     if not size.isdecimal() or int(size) < 1:
         raise ApiError(400, "INVALID_ARGUMENT", "page_size is no number above 0")
-    rows = [
-        (key, role)
-        for key, role in sorted(permissions.roles().items())
-        if key > last
-        and (not names or role.name in names)
-        and privileges <= set(role.privileges)
-        and (system is None or role.system == (system == "true"))
-    ]
+    rows = [(key, role) for key, role in sorted(permissions.roles().items()) if key > last and matches(role)]
     page = rows[: min(int(size), switches.permissions_page_cap)]
     answer: Json = {"items": [{"role": key, "info": role.to_json()} for key, role in page]}
     if len(rows) > len(page):
-        carried = {"names": names, "privileges": sorted(privileges), "is_system": system}
-        answer["marker"] = _marker(page[-1][0], carried)
+        answer["marker"] = _marker(page[-1][0], wanted)
     return answer
+
+
+def _role_filter(wanted: Json) -> Callable[[Role], bool]:
+    """All conditions that are named must hold."""
+    names, privileges, system = wanted["names"], set(wanted["privileges"]), wanted["is_system"]
+    if system not in (None, "true", "false"):
+        raise ApiError(400, "INVALID_ARGUMENT", "is_system is no boolean")
+
+    def matches(role: Role) -> bool:
+        return (
+            (not names or role.name in names)
+            and privileges <= set(role.privileges)
+            and (system is None or role.system == (system == "true"))
+        )
+
+    return matches
+
+
+def _position_of_roles(marker: str) -> tuple[str, Json]:
+    last, wanted = _position(marker)
+    if wanted is None or set(wanted) != {"names", "privileges", "is_system"}:
+        raise ApiError(400, "INVALID_ARGUMENT", "The marker is not one of this list's")
+    return last, wanted
 
 
 def _marker(last: str, wanted: Json | None) -> str:
@@ -160,7 +178,7 @@ def _marker(last: str, wanted: Json | None) -> str:
     return base64.urlsafe_b64encode(json.dumps([last, wanted]).encode()).decode()
 
 
-def _position(marker: str) -> tuple[str, Any]:
+def _position(marker: str) -> tuple[str, Json | None]:
     try:
         last, wanted = json.loads(base64.urlsafe_b64decode(marker))
     except ValueError:

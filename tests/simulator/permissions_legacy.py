@@ -27,7 +27,7 @@ def legacy_permissions_api(state: State, permissions: Permissions, switches: Swi
     @api.before_request
     def open_to_sessions() -> None:
         if state.session(request.headers.get("vmware-api-session-id", "")) is None:
-            raise LegacyError(401, "unauthenticated")
+            raise LegacyError.unauthenticated()
         if switches.permissions_api not in ("both", "legacy"):
             raise LegacyError.nothing_there()
 

@@ -17,6 +17,8 @@ from .switches import Switches
 
 COOKIE = "vmware_soap_session"
 VERSIONS = ("9.0.0.0", "8.0.3.0", "8.0.1.0", "7.0")
+ANONYMOUS = ("content", "currentSession")
+"""The properties that may be read before the login (privilege System.Anonymous)."""
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
 
 CONTENT = """<returnval><rootFolder type="Folder">group-d1</rootFolder>\
@@ -52,15 +54,23 @@ def soap_api(state: State, permissions: Permissions, switches: Switches) -> Blue
 
     @api.post("")
     def call() -> Response:
-        body = ElementTree.fromstring(request.get_data()).find("{*}Body")  # noqa: S314 - pyVmomi wrote it
-        assert body is not None
-        (method,) = body
         try:
-            return methods.answer(method, request.cookies.get(COOKIE, "").strip('"'))
+            return methods.answer(_method(request.get_data()), request.cookies.get(COOKIE, "").strip('"'))
         except FaultError as error:
             return _fault(error)
 
     return api
+
+
+def _method(envelope: bytes) -> ElementTree.Element:
+    """Return the one element in the body of a request."""
+    try:
+        body = ElementTree.fromstring(envelope).find("{*}Body")  # noqa: S314 - the tests wrote it
+    except ElementTree.ParseError as error:
+        raise FaultError("InvalidRequest", f"XML document is not well formed: {error}") from None
+    if body is None or len(body) != 1:
+        raise FaultError("InvalidRequest", "Expected one method in the Body of the Envelope.")
+    return body[0]
 
 
 class _Methods:
@@ -84,6 +94,8 @@ class _Methods:
             return _answer(name, CONTENT)
         if name == "Login":
             return _logged_in(self._state, _text(method, "userName"), _text(method, "password"))
+        if name == "Fetch" and _text(method, "prop") in ANONYMOUS:
+            return _answer(name, self._property(method, session))
         if self._state.session(session) is None:
             raise FaultError("NotAuthenticated", "The session is not authenticated.")
         if name == "Logout":
@@ -97,8 +109,10 @@ class _Methods:
 
     def _property(self, method: ElementTree.Element, session: str) -> str:
         """Return one property of a managed object."""
-        target = method.find("{*}_this")
-        kind, prop = "" if target is None else target.get("type", ""), _text(method, "prop")
+        kind, key = _reference(method, "_this")
+        prop = _text(method, "prop")
+        if kind == "Folder" and (kind, key) != ROOT_FOLDER:
+            raise _object_not_found(kind, key)
         properties: dict[tuple[str, str], Callable[[], str]] = {
             ("ServiceInstance", "content"): lambda: CONTENT.replace(
                 "<returnval>", '<returnval xsi:type="ServiceContent">', 1
@@ -125,9 +139,10 @@ def _logged_in(state: State, user: str, password: str) -> Response:
 
 
 def _session(state: State, key: str) -> str:
+    """Return a session, or nothing for one that there is not: the property is optional."""
     session = state.session(key)
     if session is None:
-        raise FaultError("NotAuthenticated", "The session is not authenticated.")
+        return ""
     user = escape(session.user)
     return (
         f'<returnval xsi:type="UserSession"><key>{key}</key><userName>{user}</userName><fullName>{user}</fullName>'
@@ -209,8 +224,9 @@ class _Authorization:
         return next((row.id for row in rows if row.principal.key() == principal.key()), None)
 
     def _known(self, method: ElementTree.Element) -> None:
-        if _text(method, "entity") != ROOT_FOLDER[1]:
-            raise FaultError("ManagedObjectNotFound", "The object has already been deleted.")
+        entity = _reference(method, "entity")
+        if entity != ROOT_FOLDER:
+            raise _object_not_found(*entity)
 
 
 def _answer(method: str, inside: str) -> Response:
@@ -232,6 +248,17 @@ def _envelope(inside: str, status: int) -> Response:
         f"<soapenv:Body>{inside}</soapenv:Body></soapenv:Envelope>"
     )
     return Response(text, status, content_type="text/xml; charset=utf-8")
+
+
+def _object_not_found(kind: str, key: str) -> FaultError:
+    message = f"The object 'vim.{kind}:{key}' has already been deleted or has not been completely created"
+    return FaultError("ManagedObjectNotFound", message, f'<obj type="{escape(kind)}">{escape(key)}</obj>')
+
+
+def _reference(element: ElementTree.Element, name: str) -> tuple[str, str]:
+    """Return the type and the id of a managed object that a request names."""
+    found = element.find(f"{{*}}{name}")
+    return ("", "") if found is None else (found.get("type", ""), found.text or "")
 
 
 def _local(element: ElementTree.Element) -> str:

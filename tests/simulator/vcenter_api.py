@@ -46,14 +46,7 @@ def _add_session(api: Blueprint, state: State) -> None:
 
     @api.get("/api/session")
     def read_session() -> Response:
-        session = require_session(state)
-        return json_answer(
-            {
-                "user": session.user,
-                "created_time": _time(session.created),
-                "last_accessed_time": _time(session.last_used),
-            }
-        )
+        return json_answer(_session_info(require_session(state)))
 
     @api.delete("/api/session")
     def log_out() -> Response:
@@ -63,18 +56,21 @@ def _add_session(api: Blueprint, state: State) -> None:
 
     # Older clients log in here: vmware.vmware_rest, govmomi and shell scripts. The session opens both families.
     @api.post(LEGACY_SESSION)
-    def log_in_at_the_older_address() -> Response:
+    def log_in_or_read_at_the_older_address() -> Response:
+        action = request.args.get("~action")
+        if action == "get":
+            return json_answer({"value": _session_info(_legacy_session(state))})
+        if action is not None:
+            raise LegacyError.nothing_there()
         session = _new_session(state)
         if session is None:
-            raise LegacyError(401, "unauthenticated", "com.vmware.vapi.endpoint.method.authentication.required")
+            raise LegacyError.unauthenticated()
         return json_answer({"value": session})
 
     @api.delete(LEGACY_SESSION)
     def log_out_at_the_older_address() -> Response:
-        key = request.headers.get("vmware-api-session-id", "")
-        if state.session(key) is None:
-            raise LegacyError(401, "unauthenticated")
-        state.log_out(key)
+        _legacy_session(state)
+        state.log_out(request.headers["vmware-api-session-id"])
         return json_answer({})
 
 
@@ -148,6 +144,21 @@ def require_session(state: State) -> Session:
     if session is None:
         raise ApiError(401, "UNAUTHENTICATED", "The session is not authenticated")
     return session
+
+
+def _legacy_session(state: State) -> Session:
+    session = state.session(request.headers.get("vmware-api-session-id", ""))
+    if session is None:
+        raise LegacyError.unauthenticated()
+    return session
+
+
+def _session_info(session: Session) -> dict[str, Any]:
+    return {
+        "user": session.user,
+        "created_time": _time(session.created),
+        "last_accessed_time": _time(session.last_used),
+    }
 
 
 def _known_tenant(tenant: str) -> None:

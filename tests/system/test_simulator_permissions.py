@@ -217,6 +217,53 @@ def test_roles(call: Caller) -> None:
     assert call("GET", address).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", ["Admin", "Baker", "NoAccess", "ReadOnly", "Waiter"]),
+        ("names=Baker&names=Admin&names=Nobody", ["Admin", "Baker"]),
+        ("is_system=false", ["Baker", "Waiter"]),
+        ("is_system=true", ["Admin", "NoAccess", "ReadOnly"]),
+        ("privileges=VirtualMachine.Interact.PowerOn&is_system=false", ["Baker"]),
+    ],
+)
+@pytest.mark.parametrize(("size", "cap"), [(2, 200), (200, 2), (None, 2), (1, 1), (None, 200)])
+def test_pages_of_roles(
+    appliance: Appliance, call: Caller, query: str, names: list[str], size: int | None, cap: int
+) -> None:
+    appliance.permissions.create_role("Baker", "", ["VirtualMachine.Interact.PowerOn"])
+    appliance.permissions.create_role("Waiter", "", [])
+    appliance.switches.permissions_page_cap = cap
+    found: list[str] = []
+    sizes = f"page_size={size}" if size else ""
+    asked = "&".join(part for part in (query, sizes) if part)
+    while True:
+        answer = call("GET", f"{REST}/roles?{asked}")
+        assert answer.status_code == 200
+        page = [row["info"]["name"] for row in answer.json()["items"]]
+        assert len(page) <= min(size or 200, cap)
+        found += page
+        if "marker" not in answer.json():
+            break
+        asked = "&".join(part for part in (f"marker={quote(answer.json()['marker'], safe='')}", sizes) if part)
+    assert sorted(found) == names
+
+
+@pytest.mark.parametrize(
+    "query", ["page_size=0", "page_size=two", "marker=nowhere", "marker=WyItMSIsIG51bGxd", "is_system=perhaps"]
+)
+def test_what_a_list_of_roles_refuses(call: Caller, query: str) -> None:
+    answer = call("GET", f"{REST}/roles?{query}")
+    assert (answer.status_code, answer.json()["error_type"]) == (400, "INVALID_ARGUMENT")
+
+
+def test_a_filter_and_a_marker_of_roles_exclude_each_other(appliance: Appliance, call: Caller) -> None:
+    appliance.switches.permissions_page_cap = 1
+    marker = call("GET", f"{REST}/roles").json()["marker"]
+    answer = call("GET", f"{REST}/roles?marker={quote(marker, safe='')}&names=Admin")
+    assert (answer.status_code, answer.json()["error_type"]) == (400, "INVALID_ARGUMENT")
+
+
 def test_what_roles_refuse(call: Caller) -> None:
     def refusal(method: str, path: str, **body: Any) -> tuple[int, str]:
         answer = call(method, f"{REST}/roles{path}", json=body)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from simulator import DEFAULT_DOMAIN, MFA_SCHEMA, PEOPLE, WS1B_SCHEMA, Appliance
 from simulator.client import Caller, person
+from simulator.resources import GROUP_SCHEMA
 
 
 @pytest.fixture
@@ -77,10 +78,32 @@ def test_what_a_user_needs(call: Caller, appliance: Appliance, missing: str) -> 
     assert call.scim("POST", "/Users", body).status_code == 400
 
 
-def test_the_external_id_is_optional(call: Caller) -> None:
+def test_the_external_id_is_optional(appliance: Appliance, call: Caller) -> None:
     body = person()
     del body["externalId"]
-    assert call.scim("POST", "/Users", body).status_code == 201
+    made = call.scim("POST", "/Users", body)
+    assert (made.status_code, "externalId" in made.json()) == (201, False)
+    assert call.scim("POST", "/Users", person(externalId="")).status_code == 400
+    address = f"/Users/{made.json()['id']}"
+    assert call.scim("PUT", address, made.json() | {"externalId": "late", "displayName": "M."}).status_code == 200
+    kept = call.scim("GET", address).json()
+    assert (kept["displayName"], "externalId" in kept) == ("M.", False)
+    assert call.scim("DELETE", address).status_code == 204
+    assert not appliance.login("muffin").allowed
+
+
+@pytest.mark.parametrize("resource", ["Users", "Groups"])
+def test_the_address_of_what_was_created_is_in_the_answer(appliance: Appliance, call: Caller, resource: str) -> None:
+    """RFC 7644 section 3.3: a 201 has the header Location, with the value of meta.location."""
+    body = person() if resource == "Users" else {"schemas": [GROUP_SCHEMA], "displayName": "cooks"}
+    made = call.scim("POST", f"/{resource}", body)
+    location = made.headers["Location"]
+    assert (made.status_code, location) == (201, made.json()["meta"]["location"])
+    assert location.startswith(f"{appliance.scim_url}/{resource}/")
+    assert call("GET", location).json() == made.json()
+    appliance.switches.create_status = 200
+    body = person("crumpet") if resource == "Users" else body | {"displayName": "bakers"}
+    assert "Location" not in call.scim("POST", f"/{resource}", body).headers
 
 
 def test_an_external_id_never_changes(appliance: Appliance, call: Caller) -> None:
