@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.parsing.vault import VaultLib, VaultSecretsContext, is_encrypted
 from ansible.plugins.action import ActionBase
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import IdentityBrokerError, InputError
+from ansible_collections.homelab.identity_broker.plugins.module_utils._file_identity import resolved
+from ansible_collections.homelab.identity_broker.plugins.module_utils._minting_lock import MintingLock
 from ansible_collections.homelab.identity_broker.plugins.module_utils._token_rotation import (
     DEFAULT_VARIABLE,
     Life,
@@ -36,6 +39,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._token_rot
 from ansible_collections.homelab.identity_broker.plugins.module_utils._token_targets import (
     check_command,
     check_file,
+    check_targets,
     token_in_file,
     write_file,
 )
@@ -198,9 +202,24 @@ class ActionModule(ActionBase):
                 # Relative to where ansible-playbook was started.
                 options[name] = os.path.normpath(Path.cwd() / options[name])
         targets = read_targets(options)
+        check_targets(targets)
         check_standing(options["renew_before"], options["current_token"], targets)
         vault = Vault(options["vault_id"]) if targets.vault_file else None
         handover = Handover(targets, vault, options["command_timeout"])
+        handover.held()
+        lock = MintingLock(time.sleep)
+        try:
+            # From reading the files to writing them; sync_token itself waits for the other modules that mint.
+            lock.acquire(*(f"rotate_token, the file {resolved(path)}" for path in targets.files))
+            done = self._rotated_alone(options, handover, task_vars)
+        finally:
+            lock.release()
+        done.setdefault("warnings", []).extend(lock.take_waits())
+        return {name: value for name, value in done.items() if name != "warnings" or value}
+
+    def _rotated_alone(
+        self, options: dict[str, Any], handover: Handover, task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
         held = handover.held()
         standing = options["current_token"] or held.get("file") or held.get("vault_file")
         answer = self._sync_token(options, standing, task_vars)

@@ -15,6 +15,10 @@ options:
         programs that use it.
       - A token is minted when there is something to write, or when the broker does not let the admin token read.
       - The default is V(true) where no O(token) is given, and V(false) otherwise.
+      - Before it mints, a run waits for other runs of the same user on this machine that have minted for the same host and tenant,
+        or that keep their token in the same file, until they have ended, at most 15 minutes, and says so in a warning. Then
+        O(token_file) is read again, and a token that another run has kept is used. The locks are in E(XDG_RUNTIME_DIR), else in a
+        private folder of the user in the temporary folder.
     type: bool
   check_mode_mint:
     description:

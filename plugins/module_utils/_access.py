@@ -27,6 +27,7 @@ from ._errors import (
     UnauthenticatedError,
 )
 from ._http import HttpClient
+from ._minting_lock import MintingLock, lock_keys
 from ._scim import ScimClient, trusted_scim_url
 from ._scim_server import ScimServer
 from ._token_file import check_token_file, kept_for, read_token_file, write_token_file
@@ -129,6 +130,9 @@ class ScimAccess:
         self._client: ScimClient | None = None
         self._server = ScimServer()
         self._client_writes = False
+        self._token = ""
+        self._refused: set[str] = set()
+        self._lock = MintingLock(http.pause)
         self._renewing = threading.Lock()
         self._ended: IdentityBrokerError | None = None
         self.mintings = 0
@@ -139,6 +143,10 @@ class ScimAccess:
                 raise InputError("scim_url", f"is needed with {name} where no hostname is given", "Give either.")
         if home is None and not options.token and not options.token_file:
             raise InputError("hostname", "is not given", "Give hostname, username and password, or token and scim_url.")
+
+    def close(self) -> None:
+        """Let other runs mint. Nothing may be written after it."""
+        self._lock.release()
 
     @property
     def minted(self) -> bool:
@@ -165,6 +173,7 @@ class ScimAccess:
             try:
                 return self._read_with(kept.token, kept.scim_url, writes=True)
             except UnauthenticatedError as error:
+                self._refused.add(kept.token)
                 if self._home is None:
                     purpose = (
                         "so that a new one can be minted" if self._changes_state else "to read with the admin token"
@@ -179,15 +188,15 @@ class ScimAccess:
             return self._read_with(home.read_token(), None, writes=False)
         except REFUSED as error:
             self._refuse_to_mint_for_reading(error)
-        minted = self._mint()
-        return self._read_with(minted.token, minted.scim_url, writes=True)
+        found = self._new_token()
+        return self._read_with(found.token, found.scim_url, writes=True)
 
     def writing(self) -> tuple[ScimClient, bool]:
         """The client to write with, and whether its token is another than the one that was read with."""
         if self._client is not None and self._client_writes:
             return self._client, False
-        minted = self._mint()
-        return self._use(minted.token, minted.scim_url, writes=True), True
+        found = self._new_token()
+        return self._use(found.token, found.scim_url, writes=True), True
 
     def renewed(self, refused: ScimClient, refusal: UnauthenticatedError) -> ScimClient:
         """A client with a new token, after the one of C(refused) was refused in the midst of a run.
@@ -197,6 +206,7 @@ class ScimAccess:
         with self._renewing:
             if self._client is not None and self._client is not refused:
                 return self._client
+            self._refused.add(self._token)
             if self._ended is None:
                 try:
                     return self._minted_anew(refusal)
@@ -213,8 +223,8 @@ class ScimAccess:
                 "Tokens minted in this run were revoked twice: another process seems to mint for the same provider. "
                 "Stop it, or give both the same token.",
             )
-        minted = self._mint()
-        return self._use(minted.token, minted.scim_url, writes=True)
+        found = self._new_token()
+        return self._use(found.token, found.scim_url, writes=True)
 
     def provider_domains(self, documents: Sequence[Mapping[str, Any]] = (), *, needed: bool = False) -> tuple[str, ...]:
         """The provider's domains; empty where nobody needs them and vCenter was not contacted anyway."""
@@ -231,8 +241,8 @@ class ScimAccess:
             if not self._may_mint:
                 raise _with_way_out(error, self._given_refused(token)) from None
             self._refuse_to_mint_for_reading(error)
-        minted = self._mint()
-        return self._read_with(minted.token, minted.scim_url, writes=True)
+        found = self._new_token()
+        return self._read_with(found.token, found.scim_url, writes=True)
 
     def _given_refused(self, token: str) -> str:
         """Return the hint where the broker refuses the token of the task."""
@@ -280,23 +290,36 @@ class ScimAccess:
         """The SCIM address that follows from the task: its host alone decides where tokens are sent."""
         return self._named_url or self._needed_home().scim_url
 
-    def _mint(self) -> SyncToken:
-        options = self._options
+    def _new_token(self) -> SyncToken:
+        """Return the sync token that another run has kept meanwhile, or mint one. No other run mints until `close`."""
         if not self._may_mint:
             raise InputError(
                 "mint_token",
                 "is false, and no other token may write",
-                "Give token (with scim_url) or token_file, or allow minting, which revokes the token before.",
+                "Give token (with scim_url) or token_file, or allow minting, which revokes the previous token.",
             )
-        home = self._needed_home()
-        if options.token_file:
-            check_token_file(options.token_file)
+        path = self._options.token_file
+        if path:
+            check_token_file(path)
+        try:
+            self._lock.acquire(*lock_keys(self._needed_home().scim_url, path))
+        finally:
+            self.warnings += self._lock.take_waits()
+        kept = self._kept_token()
+        if kept is not None and kept.token not in self._refused:
+            if self._use(kept.token, kept.scim_url, writes=True).is_accepted():
+                return kept
+            self._refused.add(kept.token)
+        return self._mint()
+
+    def _mint(self) -> SyncToken:
+        options, home = self._options, self._needed_home()
         provider = self._provider()
         minted = home.mint_sync_token(provider.id, in_check_mode=options.check_mode_mint)
         self.mintings += 1
+        self.warnings.append(_minting_warning(home.hostname, provider, self._module))
         # The file tells whose token it holds.
         kept = SyncToken(minted.token, self._named_url or trusted_scim_url(minted.scim_url, home.scim_url))
-        self.warnings.append(_minting_warning(home.hostname, provider, self._module))
         if options.token_file:
             write_token_file(options.token_file, kept)
         return kept
@@ -322,6 +345,7 @@ class ScimAccess:
             )
         self._client = ScimClient(self._http, url, token, self._options.auth_scheme, self._server)
         self._client_writes = writes
+        self._token = token
         return self._client
 
     def _needed_home(self) -> TokenHome:

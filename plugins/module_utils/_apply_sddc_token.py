@@ -14,6 +14,7 @@ from typing import Any, Literal
 from ._broker_answers import SyncToken
 from ._errors import IdentityBrokerError
 from ._http import HttpClient
+from ._minting_lock import MintingLock, lock_keys
 from ._scim import ScimClient
 from ._sddc_answers import moment_text
 from ._sddc_choice import syncing_provider
@@ -53,7 +54,9 @@ class TokenOutcome:
     warnings: list[str] = field(default_factory=list)
 
 
-def ensure_token(http: HttpClient, manager: SddcManagerClient, wish: TokenWish, *, check_mode: bool) -> TokenOutcome:
+def ensure_token(
+    http: HttpClient, manager: SddcManagerClient, wish: TokenWish, lock: MintingLock, *, check_mode: bool
+) -> TokenOutcome:
     """Keep the token that stands, or mint one. Raises InputError."""
     provider = syncing_provider(manager.providers(), wish.provider_id, wish.name)
     kept = _standing(wish)
@@ -80,8 +83,16 @@ def ensure_token(http: HttpClient, manager: SddcManagerClient, wish: TokenWish, 
         return outcome
     if wish.token_file:
         check_token_file(wish.token_file)
-    if not check_mode:
-        _mint(manager, wish, outcome)
+    if check_mode:
+        return outcome
+    waited = lock.acquire(*lock_keys(address or f"https://{manager.hostname}", wish.token_file))
+    if waited and wish.token_file and _standing(wish) != kept:
+        # Another run has minted one and kept it meanwhile.
+        newer = ensure_token(http, manager, wish, lock, check_mode=check_mode)
+        newer.warnings[:0] = lock.take_waits()
+        return newer
+    outcome.warnings += lock.take_waits()
+    _mint(manager, wish, outcome)
     return outcome
 
 

@@ -238,6 +238,7 @@ class BrokerSession(Session):
             changes_state=changes_state,
             check_mode=self._module.check_mode,
         )
+        self._stack.callback(self._access.close)
         return self._access
 
     def work(self) -> Work:

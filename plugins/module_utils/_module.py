@@ -15,6 +15,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._errors import IdentityBrokerError, PlanRefusedError
 from ._http import REQUESTS_IMPORT_ERROR, Advice, HttpClient
+from ._minting_lock import MintingLock
 
 Spec = dict[str, dict[str, Any]]
 HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
@@ -30,6 +31,7 @@ class Session:
     def __init__(self, module: AnsibleModule, stack: ExitStack, *, concurrency: int = 1, advice: Advice) -> None:
         options = module.params
         self._module = module
+        self._stack = stack
         self.http = stack.enter_context(
             HttpClient(
                 validate_certs=options["validate_certs"],
@@ -45,6 +47,12 @@ class Session:
         """The one secret that the task was asked for; options that hold it stay hidden all the same."""
         if not options["validate_certs"]:
             self.warnings.append("Certificates are not verified: whoever is in between reads the credentials.")
+
+    def minting_lock(self) -> MintingLock:
+        """Return the lock to take before a token is minted. It is released when the session ends."""
+        lock = MintingLock(self.http.pause)
+        self._stack.callback(lock.release)
+        return lock
 
     @property
     def minted(self) -> bool:

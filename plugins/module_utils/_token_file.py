@@ -17,6 +17,7 @@ from pathlib import Path
 from ._address import OtherHostError, on_this_host, read_address
 from ._broker_answers import SyncToken
 from ._errors import InputError
+from ._file_identity import resolved
 from ._private_file import write_private_file
 
 
@@ -71,7 +72,8 @@ def kept_for(path: str, kept: SyncToken, own: str) -> SyncToken:
 def write_token_file(path: str, token: SyncToken) -> None:
     """Keep a token, readable by its owner only, and never half written."""
     try:
-        write_private_file(Path(path), json.dumps({"token": token.token, "scim_url": token.scim_url}))
+        # A link stays a link to the file of the token.
+        write_private_file(resolved(path), json.dumps({"token": token.token, "scim_url": token.scim_url}))
     except OSError as error:
         raise InputError(
             "token_file",
@@ -82,6 +84,6 @@ def write_token_file(path: str, token: SyncToken) -> None:
 
 def check_token_file(path: str, *, field: str = "token_file") -> None:
     """Raise InputError where a new token could not be kept, before one is minted."""
-    folder = Path(path).parent
+    folder = resolved(path).parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(field, f"the folder {folder} does not exist or cannot be written", "Make it first.")

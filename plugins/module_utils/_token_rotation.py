@@ -34,6 +34,11 @@ class Targets:
     command: tuple[str, ...]
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of the files that get a token."""
+        return tuple(path for path in (self.file, self.vault_file) if path)
+
+    @property
     def names(self) -> dict[str, str]:
         """What each option is called when it is told, in the order in which they get a token.
 
@@ -77,8 +82,6 @@ def read_targets(options: Mapping[str, Any]) -> Targets:
     for name, path in (("file", file), ("vault_file", vault_file)):
         if path is not None:
             required_text(name, path)
-    if file is not None and file == vault_file:
-        raise InputError("vault_file", f"{vault_file} is file, too", "Give each a path of its own.")
     if command is not None and not (command and command[0] and not any("\0" in part for part in command)):
         raise InputError("command", "names no program", "Give a list: the program, then each of its arguments.")
     variable = options["vault_variable"]

@@ -10,9 +10,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ._errors import InputError
+from ._file_identity import file_identity
 from ._private_file import write_private_file
 from ._token_file import check_token_file, read_token_file
-from ._token_rotation import checked_token
+from ._token_rotation import Targets, checked_token
+
+
+def check_targets(targets: Targets) -> None:
+    """Raise InputError where both files are one, however they are spelt."""
+    if targets.file and targets.vault_file and file_identity(targets.file) == file_identity(targets.vault_file):
+        raise InputError(
+            "vault_file",
+            f"{targets.vault_file} is the same file as {targets.file} in file",
+            "Give each a path of its own.",
+        )
 
 
 def check_file(field: str, path: str) -> None:

@@ -171,7 +171,9 @@ def main() -> None:
             option_address("scim_url", options["scim_url"], SCIM_EXAMPLE)
         names = TokenWish.__dataclass_fields__
         wish = TokenWish(**{name: options[name] for name in names})
-        outcome = ensure_token(session.http, session.sddc_manager, wish, check_mode=module.check_mode)
+        outcome = ensure_token(
+            session.http, session.sddc_manager, wish, session.minting_lock(), check_mode=module.check_mode
+        )
         session.warnings += outcome.warnings
         session.released = outcome.token
         standing = f"ends at {outcome.before or 'a time that is not told'}" if outcome.stood else "none known"

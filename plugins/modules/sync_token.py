@@ -14,6 +14,8 @@ description:
   - Minting revokes the token before. Without O(current_token) or O(token_file), each run mints.
   - The other modules of this collection need no such task, they read and mint by themselves as rarely as possible. It is for
     sites that hand the token to something else.
+  - Before it mints, it waits for other runs of the same user on this machine that have minted for the same host and tenant, until
+    they have ended, at most 15 minutes. Then O(token_file) is read again.
   - Set C(no_log=true) on the task, since its result is the secret itself.
 author:
   - homelab.identity_broker maintainers (@homelab-identity-broker)
@@ -179,6 +181,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._broker_se
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import IdentityBrokerError, InputError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._identity_services import DirectoryTokens
+from ansible_collections.homelab.identity_broker.plugins.module_utils._minting_lock import lock_keys
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
 from ansible_collections.homelab.identity_broker.plugins.module_utils._scim import (
     ScimClient,
@@ -242,6 +245,28 @@ def standing(options: dict[str, Any], home: TokenHome) -> SyncToken | None:
     return kept_for(path, kept, home.scim_url) if kept else None
 
 
+def after_other_runs(
+    session: BrokerSession, home: TokenHome, kept: SyncToken | None, options: dict[str, Any]
+) -> tuple[SyncToken | None, bool]:
+    """Wait for other runs that mint, and return the token that is kept then, and whether it need not be replaced."""
+    lock = session.minting_lock()
+    lock.acquire(*lock_keys(home.scim_url, options["token_file"]))
+    session.warnings += lock.take_waits()
+    newer = standing(options, home)
+    if newer is None or newer == kept:
+        return kept, False
+    return newer, judged(session, home, newer, options, curious=False)[0]
+
+
+def mint(home: TokenHome, key: str, path: str | None) -> SyncToken:
+    """Mint a token, and keep it in the file that the task names."""
+    minted = home.mint_sync_token(key)
+    token = replace(minted, scim_url=trusted_scim_url(minted.scim_url, home.scim_url))
+    if path:
+        write_token_file(path, token)
+    return token
+
+
 def main() -> None:
     module = make_module(
         vcenter_spec(),
@@ -275,11 +300,10 @@ def main() -> None:
             check_token_file(path)
         if module.check_mode:
             return result(session, home, None, ids, before=kept, refused=refused)
-        minted = home.mint_sync_token(str(next(iter(ids.values()))))
-        token = replace(minted, scim_url=trusted_scim_url(minted.scim_url, home.scim_url))
-        if path:
-            write_token_file(path, token)
-        return result(session, home, token, ids, before=kept)
+        kept, stands = after_other_runs(session, home, kept, options)
+        if kept and stands:
+            return result(session, home, kept, ids, before=kept)
+        return result(session, home, mint(home, str(next(iter(ids.values()))), path), ids, before=kept)
 
     def chosen(session: BrokerSession, home: TokenHome, *, of_directory: bool) -> dict[str, str | None]:
         if not of_directory:

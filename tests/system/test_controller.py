@@ -379,6 +379,19 @@ def test_rotate_token_refuses_one_file_for_two_vcenters(
     assert "inventory_hostname" in run.output
     assert appliance.mintings() == other.mintings() == []
 
+    # The same file under other spellings, whether it exists or not.
+    (playbooks.folder / "link").symlink_to("token")
+    for name, file in {"vcsa1": "./token", "vcsa2": str(playbooks.folder / "link")}.items():
+        playbooks.hosts[name]["rotate_token_file"] = file
+    for _ in range(2):
+        run = playbooks.run("homelab.identity_broker.rotate_token", variables={"identity_broker_hosts": "vcsa1:vcsa2"})
+        assert run.code != 0
+        assert "Several vCenters have the same" in run.output
+        assert "./token" in run.output
+        assert appliance.mintings() == other.mintings() == []
+        (playbooks.folder / "token").touch(mode=0o600)
+    (playbooks.folder / "token").unlink()
+
     variables["rotate_token_file"] += "-of-{{ inventory_hostname }}"
     playbooks.run("homelab.identity_broker.rotate_token", variables=variables).went_well()
     for name, each in {"vcsa1": appliance, "vcsa2": other}.items():

@@ -144,7 +144,7 @@ def test_nothing_is_minted_where_it_could_not_be_handed_over(playbooks: Playbook
         ({"file": str(folder / "notes")}, ["file: holds something other than a token", "Name another file"]),
         ({"file": str(folder / "open")}, ["file:", "can be read or written by others", "chmod 600"]),
         ({"file": str(folder / "link")}, ["file:", "is a symbolic link", str(folder / "notes")]),
-        ({"file": "token", "vault_file": "./token"}, ["vault_file:", "is file, too"]),
+        ({"file": "token", "vault_file": "./token"}, ["vault_file:", "is the same file as"]),
         ({"file": "token", "vault_file": str(elsewhere / "v.yml")}, [f"vault_file: the folder {elsewhere}"]),
         ({"vault_file": str(folder / "plain.yml")}, ["vault_file:", "is there and not encrypted"]),
         ({"vault_file": "v.yml", "vault_variable": "no name"}, ["vault_variable: 'no name' is no name"]),

@@ -68,7 +68,9 @@ FLOORS = (
     },
     {
         "_address",
+        "_file_identity",
         "_http",
+        "_minting_lock",
         "_tls",
         "_private_file",
         "_token_file",

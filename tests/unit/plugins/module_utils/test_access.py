@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,25 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._errors im
     UnauthenticatedError,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._http import Answer, HttpClient
-from ansible_collections.homelab.identity_broker.plugins.module_utils._token_file import write_token_file
+from ansible_collections.homelab.identity_broker.plugins.module_utils._minting_lock import MintingLock
+from ansible_collections.homelab.identity_broker.plugins.module_utils._token_file import (
+    read_token_file,
+    write_token_file,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 HOST = "vcsa.example.org"
 MODULE = "homelab.identity_broker.scim_user"
+
+
+@pytest.fixture(autouse=True)
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for the locks of this test alone."""
+    folder = tmp_path / "runtime"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    return folder
 
 
 class Request:
@@ -42,12 +56,15 @@ class Broker(HttpClient):
         self.admin = admin
         self.current = "sync-0"
         self.urls: list[str] = []
+        self.tokens: list[str] = []
 
     def request(self, method: str, url: str, *, attempted: str, authorization: Any, **_more: Any) -> Answer:  # type: ignore[override]
         request = Request()
         authorization(request)
         self.urls.append(url)
         token = request.headers["Authorization"].partition(" ")[2]
+        if self.tokens[-1:] != [token]:
+            self.tokens.append(token)
         if token == "admin" and self.admin == "forbidden":
             raise ForbiddenError(attempted, HOST, "HTTP 403", status=403)
         if token != self.current and not (token == "admin" and self.admin == "accepted" and method == "GET"):
@@ -164,6 +181,7 @@ def test_each_warning_of_a_minting_is_of_its_own() -> None:
             writing.renewed(client, UnauthenticatedError("write", HOST, "HTTP 401", status=401))
             assert len(writing.warnings) == 2
             warnings += writing.warnings
+            writing.close()
     assert len(set(warnings)) == 10
     for warning in warnings:
         assert re.search(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", warning)
@@ -216,7 +234,9 @@ def test_only_the_path_of_an_answer_and_of_a_token_file_is_used(tmp_path: Path) 
     with Broker("refused") as broker:
         home = Home(broker)
         home.answered_url = f"http://{HOST.upper()}:9443/other/scim/v2"
-        access(broker, home, token_file=str(file)).read_users()
+        writing = access(broker, home, token_file=str(file))
+        writing.read_users()
+        writing.close()
         write_token_file(str(file), SyncToken(broker.current, home.answered_url))
         access(broker, home, token_file=str(file)).read_users()
         assert home.minted == 1
@@ -238,3 +258,106 @@ def test_something_of_the_task_must_name_the_host(name: str, tmp_path: Path) -> 
     write_token_file(str(file), SyncToken("sync-0", Home.scim_url))
     with Broker() as broker, pytest.raises(InputError, match=f"is needed with {name} where no hostname is given"):
         access(broker, None, **{name: str(file)})
+
+
+def holding(*keys: str) -> MintingLock:
+    """Another run that has minted and still writes."""
+    other = MintingLock(lambda _seconds: None, max_wait=0)
+    other.acquire(*keys)
+    return other
+
+
+def test_a_run_waits_for_another_that_mints_on_the_same_host() -> None:
+    other = holding(Home.scim_url)
+    with Broker() as broker:
+        home = Home(broker)
+        pauses: list[int] = []
+
+        def pause(_seconds: float) -> None:
+            assert home.minted == 0
+            pauses.append(1)
+            if len(pauses) == 2:
+                other.release()
+
+        broker.pause = pause
+        writing = access(broker, home)
+        writing.read_users()
+        writing.writing()
+        assert (home.minted, len(pauses)) == (1, 2)
+        assert any("another run" in warning and HOST in warning for warning in writing.warnings)
+        # Held until the last write, so for the rest of the run.
+        with pytest.raises(IdentityBrokerError, match=f"process {os.getpid()}"):
+            holding(Home.scim_url)
+        writing.close()
+        holding(Home.scim_url).release()
+
+
+@pytest.mark.parametrize("admin", ["accepted", "refused"])
+def test_the_token_that_another_run_has_kept_meanwhile_is_used(admin: str, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    write_token_file(str(file), SyncToken("stale", Home.scim_url))
+    other = holding(Home.scim_url)
+    with Broker(admin) as broker:
+        home = Home(broker)
+
+        def pause(_seconds: float) -> None:
+            broker.current = "of-the-other"
+            write_token_file(str(file), SyncToken(broker.current, Home.scim_url))
+            other.release()
+
+        broker.pause = pause
+        writing = access(broker, home, token_file=str(file))
+        writing.read_users()
+        client, _differs = writing.writing()
+        client.create_user({}, "muffin")
+        assert (home.minted, writing.minted) == (0, False)
+        writing.close()
+
+
+def test_a_kept_token_that_is_refused_is_not_tried_again(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    write_token_file(str(file), SyncToken("stale", Home.scim_url))
+    with Broker("refused") as broker:
+        home = Home(broker)
+        writing = access(broker, home, token_file=str(file))
+        writing.read_users()
+        assert (home.minted, broker.tokens) == (1, ["stale", "admin", "sync-1"])
+        assert read_token_file(str(file)) == SyncToken("sync-1", Home.scim_url)
+        writing.close()
+
+
+def test_another_host_with_the_same_token_file_mints_nothing(tmp_path: Path) -> None:
+    """The file is one under another spelling, and the other run writes it while this one waits."""
+    (tmp_path / "link").symlink_to(tmp_path / "token")
+    other = holding(f"the file {tmp_path / 'token'}")
+    with Broker() as broker:
+        home = Home(broker)
+
+        def pause(_seconds: float) -> None:
+            write_token_file(str(tmp_path / "token"), SyncToken("its", "https://other.example.org/scim/v2"))
+            other.release()
+
+        broker.pause = pause
+        writing = access(broker, home, token_file=str(tmp_path / "link"))
+        writing.read_users()
+        with pytest.raises(InputError, match=r"a token of other\.example\.org"):
+            writing.writing()
+        assert home.minted == 0
+        writing.close()
+
+
+def test_a_token_file_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "token")
+    write_token_file(str(tmp_path / "link"), SyncToken("its", Home.scim_url))
+    assert (tmp_path / "link").is_symlink()
+    assert read_token_file(str(tmp_path / "token")) == SyncToken("its", Home.scim_url)
+
+
+def test_a_minting_is_told_also_where_its_address_is_refused() -> None:
+    with Broker("refused") as broker:
+        home = Home(broker)
+        home.answered_url = EVIL[2]
+        writing = access(broker, home)
+        with pytest.raises(InputError):
+            writing.read_users()
+        assert (writing.minted, len(writing.warnings)) == (True, 1)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
+from ansible_collections.homelab.identity_broker.plugins.module_utils._token_rotation import Targets
 from ansible_collections.homelab.identity_broker.plugins.module_utils._token_targets import (
     check_command,
     check_file,
+    check_targets,
     token_in_file,
     write_file,
 )
@@ -36,6 +38,17 @@ def test_what_cannot_be_replaced_is_found_before(tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             check_file("vault_file", str(tmp_path / name))
         assert caught.value.field == "vault_file"
+
+
+@pytest.mark.parametrize("vault_file", ["token", "./token", "link"])
+def test_two_targets_that_are_one_file(vault_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("token")
+    with pytest.raises(InputError, match="is the same file as") as caught:
+        check_targets(Targets(str(tmp_path / "token"), vault_file, "vault_sync_token", ()))
+    assert caught.value.field == "vault_file"
+    check_targets(Targets("token", "vault.yml", "vault_sync_token", ()))
+    check_targets(Targets(None, vault_file, "vault_sync_token", ()))
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
