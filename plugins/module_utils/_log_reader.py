@@ -161,7 +161,7 @@ class _Reader:
             text = older_text + text
             if reaches_back:
                 break
-        lines = login_lines(text)
+        lines = _in_order(text)
         if window.first is None:
             return lines, clock
         readable, not_after = placed(self._order)
@@ -180,7 +180,7 @@ class _Reader:
             # Where all is wanted, a part would be read twice.
             whole = file.compressed or (wanted is None and not self._request.limit)
             offset = 0 if whole and start is None else next_start(file.size, start, first, wanted)
-            if offset is None and start and judge(login_lines(hits), self._request.domain, window).without_lookup:
+            if offset is None and start and judge(_in_order(hits), self._request.domain, window).without_lookup:
                 offset = next_start(file.size, start, None, None)
             if offset is None:
                 break
@@ -228,7 +228,7 @@ class _Reader:
             self._notice_rotation(found["current"], current)
             self._notice_size(found["lines"])
             self._hits = found["lines"]
-            lines = login_lines(self._hits)
+            lines = _in_order(self._hits)
             attempts = self._listed(lines, log_end)
             # What cannot be read stays so.
             if attempts or judge(lines, request.domain, Window()).unread or time.monotonic() >= deadline:
@@ -243,7 +243,7 @@ class _Reader:
         return attempt.malformed or in_domain(attempt, self._request.domain)
 
     def _limit_is_reached(self, text: str) -> bool:
-        found = {a.external_id for a in self._listed(login_lines(text)) if in_domain(a, self._request.domain)}
+        found = {a.external_id for a in self._listed(_in_order(text)) if in_domain(a, self._request.domain)}
         return 0 < self._request.limit <= len(found)
 
     def _notice_rotation(self, described: str, current: LogFile) -> None:
@@ -262,6 +262,11 @@ class _Reader:
         if self._commands.is_damaged(errors) or "damaged" in sections:
             self._gaps.append("a compressed log file is damaged")
         return sections
+
+
+def _in_order(text: str) -> list[LoginLine | UnreadLine]:
+    """Return the login lines of what was found, each login at the place of its look-up, although refusals are found first."""
+    return sorted(login_lines(text), key=lambda line: isinstance(line, LoginLine) and line.kind == "refusal")
 
 
 def _placed(line: LoginLine | UnreadLine, not_after: Mapping[str, datetime | None]) -> LoginLine | UnreadLine:

@@ -311,6 +311,14 @@ def test_a_busy_day_with_one_waiting_user_binds_that_user(any_host: Host, wrappi
     assert any_host.bound(users=known, since=None) == (VICTIM, "")
 
 
+def test_attempts_of_one_moment_keep_the_order_of_the_log_newest_first(host: Host) -> None:
+    moment = ago(minutes=5)
+    several = [login("first", moment, reason=None), login("second", moment), login("third", moment, reason=None)]
+    host.write(*(line for each in several for line in each.lines), modified=moment)
+    found = host.read(denied_only=False)
+    assert [attempt["external_id"] for attempt in found["attempts"]] == ["third", "second", "first"]
+
+
 # While it is waited for a login
 
 
