@@ -43,6 +43,8 @@ class Operation:
     purged: bool = False
     unverified: tuple[str, ...] = ()
     """What the broker does not show of the entry, so that it could not be compared."""
+    name_stays: bool = False
+    """Whether another entry keeps the user name of one that is deleted by its id."""
     problem: str | None = None
 
     @property
@@ -198,8 +200,7 @@ class Directory:
 
 def _operation(directory: Directory, wanted: DesiredUser, gone: User | None) -> tuple[Operation, str | None]:
     if wanted.entry_id:
-        entry, problem = entry_with_id(directory.users, directory.identities, wanted)
-        return (Operation("none", wanted), problem) if problem else _absence(wanted, entry)
+        return _absence_by_id(directory, wanted)
     holders = directory.holders(wanted.external_id) if wanted.external_id else []
     foreign, problem = entry_to_move(directory.identities, wanted)
     named = directory.named(wanted) or ([foreign] if foreign else [])
@@ -307,6 +308,16 @@ def _absence(wanted: DesiredUser, entry: User | None) -> tuple[Operation, str | 
 def _folded(identity: tuple[str, str]) -> tuple[str, str]:
     username, domain = identity
     return folded(username), folded(domain)
+
+
+def _absence_by_id(directory: Directory, wanted: DesiredUser) -> tuple[Operation, str | None]:
+    entry, problem = entry_with_id(directory.users, directory.identities, wanted)
+    if problem:
+        return Operation("none", wanted), problem
+    operation, problem = _absence(wanted, entry)
+    name, domain = (entry.bare_name, entry.domain or "") if entry else (wanted.username, wanted.domain)
+    others = [user for user in directory.identities.named(name, domain) if user != entry]
+    return replace(operation, name_stays=bool(others)), problem
 
 
 def creation(wanted: DesiredUser) -> Operation:

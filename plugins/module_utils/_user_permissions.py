@@ -104,7 +104,8 @@ def inherited(
 
 def leaves(operation: Operation) -> bool:
     """Return whether no entry of the name is in the broker in the end. The entry of a failed user stays."""
-    return operation.wanted.state == "absent" and operation.after is None and operation.problem is None
+    gone = operation.wanted.state == "absent" and operation.after is None and operation.problem is None
+    return gone and not operation.name_stays
 
 
 def left_behind(operations: Iterable[Operation], listed: Sequence[Permission]) -> list[tuple[str, Permission]]:

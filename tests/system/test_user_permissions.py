@@ -201,3 +201,16 @@ def test_create_and_update_only(modules: Modules, appliance: Appliance) -> None:
     assert set(held(appliance)) == {"ann", "bob", "carl"}
     assert held(appliance)["bob"]["name"]["givenName"] == "Robert"
     assert held_by(appliance, "bob") == []
+
+
+def test_the_permission_stays_where_another_entry_keeps_the_name(modules: Modules, appliance: Appliance) -> None:
+    """Of two entries with one name, one is deleted by its id."""
+    right = add(appliance, "ann", "E-1")
+    wrong = appliance.add_user("ann", "E-2", domain=DEFAULT_DOMAIN)["id"]
+    give(modules, "ann")
+    absent = {"username": "ann", "domain": DEFAULT_DOMAIN, "state": "absent", "id": wrong, "remove_permissions": True}
+    for operation in ("delete", "none"):
+        result = modules.well("scim_user", **absent)
+        assert (result["operation"], result["permissions"]) == (operation, [])
+    assert [user["id"] for user in appliance.broker.users] == [right]
+    assert len(held_by(appliance, "ann")) == 1
