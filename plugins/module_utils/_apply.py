@@ -33,6 +33,7 @@ from ._errors import (
 )
 from ._http import HttpClient
 from ._journal import Journal
+from ._membership import Memberships
 from ._plan import Plan, plan_again
 from ._recreation import Recreation
 from ._scim import ScimClient
@@ -83,13 +84,18 @@ class Work:
     """The domains that the task names: entries that show none are judged by them."""
     groups: Mapping[str, GroupReference] | None = None
     recreations: Sequence[Recreation] = ()
+    memberships: Memberships | None = None
+    """Who is in which group by the groups, where users do not show it and the plan depends on it."""
     vcenter: VcenterClient | None = None
     """Where permissions are; None where only the broker is known."""
 
     def situation(self, users: Sequence[User], recreations: Iterable[Recreation] | None = None) -> Situation:
         """What the broker holds, as the plan wants to see it."""
         begun = self.recreations if recreations is None else recreations
-        return Situation(users, self.groups, [(each, each.user(self.domains)) for each in begun])
+        known = self.memberships
+        if known:
+            users = [replace(user, groups=known.names(user.id)) for user in users]
+        return Situation(users, self.groups, [(each, each.user(self.domains)) for each in begun], known)
 
 
 @dataclass
@@ -289,8 +295,6 @@ class _Run:
         for outcome in self._outcomes:
             if outcome.error or not outcome.user or not outcome.operation.changes:
                 continue
-            if outcome.operation.kind == "recreate" and self._writer.groups_untold:
-                outcome.unverified = (*outcome.unverified, "groups")
             for group in self._groups_of(outcome):
                 names.setdefault(folded(group.name), group.name)
                 joining.setdefault(folded(group.name), []).append(outcome)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,18 @@ from ._errors import (
     NotFoundError,
     is_passing,
     may_have_been_done,
+    some_of,
 )
-from ._group_plan import GroupPlan, plan_group
-from ._groups import DesiredGroup, Group, Principals, desired_group, group_from_scim, member_entries
+from ._group_plan import GroupPlan, plan_group, put_back, with_members
+from ._groups import (
+    DesiredGroup,
+    Group,
+    Member,
+    Principals,
+    desired_group,
+    group_from_scim,
+    member_entries,
+)
 from ._scim import ScimClient
 from ._texts import folded, same_name
 from ._users import User, users_from_scim
@@ -68,8 +77,7 @@ def ensure_group(access: ScimAccess, options: Mapping[str, Any], *, check_mode: 
     users = users_from_scim(documents, domains)
     plan, principals = _planned(access.client, users, wanted)
     if check_mode or not plan.changes:
-        untold = plan.before is not None and plan.before.members is None and wanted.names_members
-        unverified = ("members",) if untold and not plan.changes else ()
+        unverified = ("members",) if not plan.changes and not _is_certain(plan) else ()
         return GroupOutcome(plan, principals, plan.after, plan.changes, unverified)
     client, changed_token = access.writing()
     if changed_token:
@@ -80,15 +88,43 @@ def ensure_group(access: ScimAccess, options: Mapping[str, Any], *, check_mode: 
     return carry_out_group(plan, principals, Sender(access, client))
 
 
-def _planned(client: ScimClient, users: list[User], wanted: DesiredGroup) -> tuple[GroupPlan, Principals]:
+def read_standing(
+    client: ScimClient, users: Sequence[User], names: Iterable[str]
+) -> tuple[Principals, dict[str, Group]]:
+    """Read the groups of these names, by folded name, and who the users and groups are.
+
+    Raises PlanRefusedError where the broker has several groups of a name.
+    """
     principals = Principals(users, client.groups())
-    key = principals.group_id(wanted.display_name)
-    standing = None if key is None else group_from_scim(client.group(key, wanted.display_name), principals)
-    return plan_group(principals, standing, wanted), principals
+    found = {}
+    for name in names:
+        key = principals.group_id(name)
+        if key is not None:
+            found[folded(name)] = group_from_scim(client.group(key, name), principals)
+    return principals, found
+
+
+def _planned(client: ScimClient, users: Sequence[User], wanted: DesiredGroup) -> tuple[GroupPlan, Principals]:
+    principals, standing = read_standing(client, users, [wanted.display_name])
+    return plan_group(principals, standing.get(folded(wanted.display_name)), wanted), principals
+
+
+def _is_certain(plan: GroupPlan) -> bool:
+    """Whether it is known that the group is as it was asked for."""
+    before, wanted = plan.before, plan.wanted
+    if before is None or not wanted.names_members:
+        return True
+    if wanted.members_state == "exact":
+        return before.complete
+    return before.members is not None or before.seen >= {member.id for member in plan.named}
 
 
 def carry_out_group(plan: GroupPlan, principals: Principals, sender: Sender) -> GroupOutcome:
-    """Write what the plan says, then read back."""
+    """Write what the plan says, then read back.
+
+    A PATCH that was accepted and had no effect is followed by a PUT of the whole list. Members whom the server removed
+    unasked are put back.
+    """
     broken: IdentityBrokerError | None = None
     written = False
     try:
@@ -102,6 +138,11 @@ def carry_out_group(plan: GroupPlan, principals: Principals, sender: Sender) -> 
         return GroupOutcome(plan, principals, plan.before, changed=False, error=told, passing=passing)
     try:
         kept = _read_back(plan, principals, sender)
+        if kept and plan.lost(kept):
+            return _with_the_lost(plan, principals, kept, sender)
+        if kept and broken is None and plan.had_no_effect(kept):
+            broken = _replaced(plan, kept, sender)
+            kept = _read_back(plan, principals, sender)
     except IdentityBrokerError as error:
         told = f"{broken or f'The group {plan.wanted.display_name} was written.'} It could not be read back: {error}"
         return GroupOutcome(plan, principals, None, changed=True, error=told)
@@ -109,7 +150,7 @@ def carry_out_group(plan: GroupPlan, principals: Principals, sender: Sender) -> 
 
 
 def _writes(plan: GroupPlan, sender: Sender) -> Iterator[None]:
-    """One step after each request that was carried out."""
+    """Yield after each request that was carried out."""
     name = plan.wanted.display_name
     if plan.operation == "delete" and plan.before:
         sender.send(ScimClient.delete_group, plan.before.id, name)
@@ -128,7 +169,9 @@ def _writes(plan: GroupPlan, sender: Sender) -> Iterator[None]:
         try:
             sender.send(ScimClient.patch_group, key, patch, name)
         except AnswerError as error:
-            _replace(plan, key, error, sender)
+            if error.status not in (*NO_PATCH, *MAYBE_NO_PATCH):
+                raise
+            _replace(plan, key, error.message, sender)
             yield
             return
         yield
@@ -145,23 +188,75 @@ def _create(plan: GroupPlan, sender: Sender) -> None:
         ) from None
 
 
-def _replace(plan: GroupPlan, key: str, refusal: AnswerError, sender: Sender) -> None:
-    """Write the whole list where the broker knows no PATCH: as it stands now, so that nothing of it is lost."""
-    name = plan.wanted.display_name
-    if refusal.status not in (*NO_PATCH, *MAYBE_NO_PATCH):
-        raise refusal
+def _replaced(plan: GroupPlan, kept: Group, sender: Sender) -> IdentityBrokerError | None:
+    """Write the whole list after a PATCH without effect. Returns why that failed, if it did."""
+    try:
+        _replace(plan, kept.id, f"PATCH of the group {kept.display_name} was accepted and had no effect.", sender)
+    except IdentityBrokerError as error:
+        return error
+    return None
+
+
+def _replace(plan: GroupPlan, key: str, reason: str, sender: Sender) -> None:
+    """Write the whole list of members with PUT, made from a read just before it, if that list is known to be complete.
+
+    `reason` is why PATCH does not do. Raises NotFoundError where the group itself is gone.
+    """
 
     def document(standing: dict[str, Any]) -> dict[str, Any]:
-        if member_entries(standing) is None and not plan.tells_all_members:
+        principals = Principals((), ()).seen_again(users_from_scim(sender.send(ScimClient.users), ()))
+        # Only this run knows that a group which it has created is empty.
+        known = principals.known_members(standing, emptied=plan.before is None)
+        if known is None or not known.complete:
             raise IdentityBrokerError(
-                refusal.message,
-                way_out="The broker does not return the group's members, so writing the whole list could lose some. Name all "
-                "of them in members and member_groups, with members_state: exact.",
+                reason,
+                way_out="The server does not show all members of the group, so a PUT of the list could remove some. Change the "
+                "members with the identity provider, or with a client that knows all of them.",
             )
         return plan.document_for_replacement(standing)
 
-    # Raises NotFoundError where the 404 was for the group itself.
-    sender.send(ScimClient.update_group, key, name, document)
+    sender.send(ScimClient.update_group, key, plan.wanted.display_name, document)
+
+
+def _with_the_lost(plan: GroupPlan, principals: Principals, kept: Group, sender: Sender) -> GroupOutcome:
+    """Report members whom nobody asked to remove, and put them back where the server removed everybody.
+
+    If only some are gone, somebody else may have removed them meanwhile.
+    """
+    name, lost = plan.wanted.display_name, plan.lost(kept)
+    names = some_of(principals.names(member.id for member in lost))
+    if len(lost) < len(plan.others):
+        error = (
+            f"These members of {name} are gone, and this task did not remove them: {names}. Somebody else may have removed "
+            "them; if not, add them again."
+        )
+        return GroupOutcome(plan, principals, kept, changed=True, error=error)
+    told = f"The server removed all other members of {name} as well: {names}"
+    try:
+        _put_back(lost, kept, sender)
+        again = _read_back(plan, principals, sender) or kept
+    except IdentityBrokerError as problem:
+        error = f"{told}. They could not be put back; add them by hand. {problem}"
+        return GroupOutcome(plan, principals, kept, changed=True, error=error)
+    missing = plan.lost(again)
+    back = f"{len(lost) - len(missing)} of {len(lost)} were put back"
+    still = f", and these are missing: {some_of(principals.names(m.id for m in missing))}" if missing else ""
+    error = f"{told}. {back}{still}.{'' if plan.before and plan.before.complete else _MAYBE_MORE} {_OTHER_TOOLS}"
+    return GroupOutcome(plan, principals, again, changed=not plan.is_untouched(again), error=error)
+
+
+_MAYBE_MORE = " The server may have had more members than it showed; compare the group with the identity provider."
+_OTHER_TOOLS = "Do not remove members of groups on this server with this collection; use the tools of the server."
+
+
+def _put_back(lost: Sequence[Member], kept: Group, sender: Sender) -> None:
+    try:
+        for patch in put_back(lost):
+            sender.send(ScimClient.patch_group, kept.id, patch, kept.display_name)
+    except AnswerError as error:
+        if error.status not in (*NO_PATCH, *MAYBE_NO_PATCH):
+            raise
+        sender.send(ScimClient.update_group, kept.id, kept.display_name, lambda standing: with_members(standing, lost))
 
 
 def _id_of(name: str, sender: Sender) -> str | None:
@@ -174,7 +269,11 @@ def _read_back(plan: GroupPlan, principals: Principals, sender: Sender) -> Group
     if key is None:
         return None
     try:
-        return group_from_scim(sender.send(ScimClient.group, key, name), principals)
+        document = sender.send(ScimClient.group, key, name)
+        if member_entries(document) is None:
+            # The users as they were before the write say nothing about it.
+            principals = principals.seen_again(users_from_scim(sender.send(ScimClient.users), ()))
+        return group_from_scim(document, principals, emptied=plan.empties)
     except NotFoundError:
         return None
 
@@ -190,7 +289,7 @@ def _verified(
         problems = [f"{name} is still in the broker"] if kept else []
     elif kept is None:
         problems = [f"{name} is not in the broker"]
-    elif kept.members is None:
+    elif not plan.can_be_judged_by(kept):
         unverified = ("members",) if plan.joining or plan.leaving else ()
     else:
         problems = plan.unkept(kept, principals)

@@ -12,9 +12,9 @@ from ._access import Sender
 from ._apply_group import carry_out_group
 from ._errors import IdentityBrokerError
 from ._group_plan import plan_group
-from ._groups import DesiredGroup, Principals, group_from_scim
+from ._groups import DesiredGroup, Principals, group_from_scim, member_entries
 from ._scim import ScimClient
-from ._users import DesiredUser, User
+from ._users import DesiredUser, User, users_from_scim
 
 
 class Joined(NamedTuple):
@@ -49,7 +49,11 @@ def _joined(sender: Sender, name: str, users: Sequence[User]) -> Joined:
             return Joined(
                 f"The broker has no group {name} any more. Create it with scim_group, and run the task again."
             )
-        standing = group_from_scim(sender.send(ScimClient.group, key, name), principals)
+        document = sender.send(ScimClient.group, key, name)
+        if member_entries(document) is None:
+            # The other users may be members, too.
+            principals = principals.seen_again(users_from_scim(sender.send(ScimClient.users), ()))
+        standing = group_from_scim(document, principals)
         members = tuple(
             DesiredUser(username=user.bare_name, domain=user.domain or "", external_id=user.external_id)
             for user in users

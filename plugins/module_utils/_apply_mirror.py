@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 
 from ._access import Sender, plans_differ
 from ._apply import ROUNDS, Work
-from ._apply_group import GroupOutcome, carry_out_group
+from ._apply_group import GroupOutcome, carry_out_group, read_standing
 from ._errors import IdentityBrokerError
 from ._group_plan import GroupPlan, plan_group
-from ._groups import DesiredGroup, Principals, group_from_scim
+from ._groups import DesiredGroup, Principals
 from ._scim import ScimClient
+from ._texts import folded
 from ._users import User, users_from_scim
 
 
@@ -23,13 +24,8 @@ def plan_groups(
     """What becomes of each group. Raises PlanRefusedError."""
     if not wanted:
         return []
-    principals = Principals(users, client.groups())
-    planned = []
-    for each in wanted:
-        key = principals.group_id(each.display_name)
-        standing = None if key is None else group_from_scim(client.group(key, each.display_name), principals)
-        planned.append((plan_group(principals, standing, each), principals))
-    return planned
+    principals, standing = read_standing(client, users, [each.display_name for each in wanted])
+    return [(plan_group(principals, standing.get(folded(each.display_name)), each), principals) for each in wanted]
 
 
 def mirror_groups(

@@ -16,7 +16,8 @@ from ._chosen_entries import entry_to_move, entry_with_id
 from ._errors import some_of
 from ._groups import ALL_USERS
 from ._identities import Identities
-from ._recreation import Recreation
+from ._membership import Memberships
+from ._recreation import Recreation, unknown_memberships
 from ._texts import folded, same_name
 from ._users import MUTABLE_ATTRIBUTES, DesiredUser, GroupReference, User, differences, predicted, qualified, renamed
 
@@ -65,6 +66,8 @@ class Situation:
     users: Sequence[User]
     groups: Mapping[str, GroupReference] | None = None
     recreations: Sequence[tuple[Recreation, User]] = ()
+    memberships: Memberships | None = None
+    """Who is in which group by the groups, where users do not show it."""
 
 
 class Directory:
@@ -75,6 +78,7 @@ class Directory:
         self.identities = Identities(situation.users)
         self._holders: dict[str, list[User]] = {}
         self._groups = situation.groups or {}
+        self._memberships = situation.memberships
         ids = {user.id for user in situation.users}
         # Whose old entry stands was not deleted, and is planned for as if nothing had been begun.
         self._gone = {
@@ -174,10 +178,19 @@ class Directory:
         if gone and not wanted.external_id and not self.named(wanted):
             wanted = replace(wanted, external_id=gone[0].external_id)
         operation, problem = _operation(self, wanted, gone[1] if gone else None)
+        problem = problem or self._lost_memberships(operation)
         if problem or wanted.state != "present" or operation.kind == "wait":
             return operation, problem
         asked = [group for name in wanted.groups if (group := self._group(name))]
         return _joining(operation, [*(gone[0].groups if gone else ()), *asked]), None
+
+    def _lost_memberships(self, operation: Operation) -> str | None:
+        """Return why an entry may not be recreated, if it may be a member of groups that nobody would know of."""
+        entry = operation.before
+        if operation.kind != "recreate" or entry is None or not self._memberships or self.is_gone(operation):
+            return None
+        unknown = self._memberships.unknown(entry.id)
+        return unknown_memberships(operation.wanted.label, unknown) if unknown else None
 
     def joined(self, operation: Operation) -> Operation:
         """The operation, with the groups that were asked for."""

@@ -9,6 +9,7 @@ Every member that the task does not mean is left as it is.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -40,6 +41,8 @@ class GroupPlan:
     after: Group | None = None
     joining: tuple[Member, ...] = ()
     leaving: tuple[Member, ...] = ()
+    named: tuple[Member, ...] = ()
+    """The members that the task names."""
 
     @property
     def changes(self) -> bool:
@@ -52,26 +55,22 @@ class GroupPlan:
         return self.operation, self.before and self.before.id, frozenset(self.joining), frozenset(self.leaving)
 
     @property
-    def tells_all_members(self) -> bool:
-        """Whether the task itself says everybody who is to be in the group."""
-        wanted = self.wanted
-        is_complete = wanted.may_remove and not wanted.held
-        return wanted.members_state == "exact" and is_complete and None not in (wanted.members, wanted.member_groups)
+    def empties(self) -> bool:
+        """Whether the group has no members once the plan has been carried out."""
+        return self.after is not None and self.after.members == ()
 
     def document_for_creation(self) -> dict[str, Any]:
         """The body of C(POST /Groups): without members, since only their PATCH and PUT are known to work."""
         return {"schemas": [GROUP_SCHEMA], "displayName": self.wanted.display_name}
 
     def patches(self) -> list[dict[str, Any]]:
-        """The bodies of C(PATCH /Groups/{id}): who leaves first, for a right that has ended ends at once."""
-        return [
-            {
-                "schemas": [PATCH_SCHEMA],
-                "Operations": [{"op": verb, "path": "members", "value": [member_reference(member) for member in part]}],
-            }
-            for verb, members in (("remove", self.leaving), ("add", self.joining))
-            for part in _sliced(members)
-        ]
+        """Return the bodies of `PATCH /Groups/{id}`: removals first, since a right that has ended must end at once.
+
+        A removal names each member in a filter. By RFC 7644 section 3.5.2.2 a removal whose path has no filter removes
+        every member, whatever values come with it.
+        """
+        removals = [[_removal(member) for member in part] for part in _sliced(self.leaving)]
+        return [_patch(operations) for operations in (*removals, *(_additions(part) for part in _sliced(self.joining)))]
 
     def document_for_replacement(self, standing: Mapping[str, Any]) -> dict[str, Any]:
         """The body of C(PUT /Groups/{id}): the standing resource, with who joins and without who leaves.
@@ -80,16 +79,42 @@ class GroupPlan:
         """
         leaving = {member.id for member in self.leaving}
         kept = [entry for entry in member_entries(standing) or () if member_id(entry) not in leaving]
-        there = {member_id(entry) for entry in kept}
-        document = copy.deepcopy({key: value for key, value in standing.items() if key != "meta"})
-        document["members"] = copy.deepcopy(kept) + [
-            member_reference(member) for member in self.joining if member.id not in there
-        ]
-        return document
+        return with_members({**standing, "members": kept}, self.joining)
+
+    def lost(self, kept: Group | None) -> list[Member]:
+        """Return the members whom nobody asked to remove, and who are not in the group that was read back.
+
+        A group that showed its members before and shows none now has none: servers leave out an empty list.
+        """
+        if kept is None or self.before is None:
+            return []
+        gone = [member for member in self.others if member.id not in kept.seen]
+        if kept.members is None and kept.named_by_users:
+            # No user's entry tells of a nested group.
+            return [member for member in gone if member.kind == "user"]
+        return gone
+
+    @property
+    def others(self) -> list[Member]:
+        """The members of before whom nobody asked to remove."""
+        leaving = set(self.leaving)
+        return [member for member in (self.before.members or () if self.before else ()) if member not in leaving]
+
+    def had_no_effect(self, kept: Group | None) -> bool:
+        """Whether members who should be in the group that was read back are not, or the other way round."""
+        if kept is None or not self.can_be_judged_by(kept):
+            return False
+        return any(m.id not in kept.seen for m in self.joining) or any(m.id in kept.seen for m in self.leaving)
+
+    def can_be_judged_by(self, kept: Group) -> bool:
+        """Whether the group that was read back shows what became of everybody who was to join or leave."""
+        if kept.members is not None:
+            return True
+        return kept.named_by_users is not None and all(m.kind == "user" for m in (*self.joining, *self.leaving))
 
     def unkept(self, kept: Group, principals: Principals) -> list[str]:
-        """How the group that was read back differs from what was asked for."""
-        held, leaving = set(kept.ids()), {member.id for member in self.leaving}
+        """Return how the group that was read back differs from what was asked for."""
+        held, leaving = kept.seen, {member.id for member in self.leaving}
         before = set(self.before.ids()) if self.before else set()
         expected = set(self.after.ids()) if self.after else set()
         strangers = set()
@@ -98,7 +123,7 @@ class GroupPlan:
         differences = (
             ("is not in it", expected - before - held),
             ("is still in it", leaving & held),
-            ("is no longer in it, though nobody asked for that", before - leaving - held),
+            ("is no longer in it, though nobody asked for that", {member.id for member in self.lost(kept)}),
             ("is in it, though nobody asked for that", strangers - leaving),
         )
         return [f"{some_of(principals.names(keys))} {what}" for what, keys in differences if keys]
@@ -107,15 +132,15 @@ class GroupPlan:
         """Whether the group that was read back is still as it was before."""
         if self.before is None or kept is None:
             return self.before is kept
-        return set(self.before.ids()) == set(kept.ids())
+        return self.before.seen == kept.seen
 
     def progress(self, kept: Group | None) -> str:
         """What was done before a request broke."""
-        name, held = self.wanted.display_name, set(kept.ids()) if kept else set()
+        name, held = self.wanted.display_name, kept.seen if kept else frozenset()
         if kept is None:
             return f"{name} is not in the broker any more."
-        if kept.members is None:
-            return f"What came of it cannot be told, since the broker does not return the members of {name}."
+        if not self.can_be_judged_by(kept):
+            return f"What came of it is not known, since the broker does not show the members of {name}."
         joined = sum(member.id in held for member in self.joining)
         left = sum(member.id not in held for member in self.leaving)
         told = [f"{joined} of {len(self.joining)} new members are in it"] if self.joining else []
@@ -148,22 +173,32 @@ def plan_group(principals: Principals, standing: Group | None, wanted: DesiredGr
         raise PlanRefusedError(problems)
     held = standing.members or () if standing else ()
     asked = dict.fromkeys([*users, *groups])
+    if standing and standing.members is None and wanted.members_state != "present" and wanted.names_members:
+        raise PlanRefusedError([_unknown_members(standing)])
     joining: tuple[Member, ...] = ()
     leaving: tuple[Member, ...] = ()
     if wanted.members_state == "absent":
         leaving = tuple(member for member in held if member.id in asked)
     else:
-        there = {member.id for member in held}
+        there = {member.id for member in held} | (standing.seen if standing else frozenset())
         joining = tuple(principals.member(key) for key in asked if key not in there)
     if wanted.members_state == "exact":
         leaving = tuple(member for member in held if _may_leave(wanted, member) and member.id not in asked)
     gone = set(leaving)
     after = tuple(member for member in held if member not in gone) + joining
+    named = tuple(principals.member(key) for key in asked)
     if standing is None:
-        return GroupPlan("create", wanted, None, Group("", wanted.display_name, after), joining)
+        return GroupPlan("create", wanted, None, Group("", wanted.display_name, after), joining, named=named)
     if not joining and not leaving:
-        return GroupPlan("none", wanted, standing, standing)
-    return GroupPlan("update", wanted, standing, replace(standing, members=after), joining, leaving)
+        return GroupPlan("none", wanted, standing, standing, named=named)
+    return GroupPlan("update", wanted, standing, replace(standing, members=after), joining, leaving, named)
+
+
+def _unknown_members(standing: Group) -> str:
+    return (
+        f"{standing.display_name}: the server does not show the members of the group, so it is not known who would be removed. "
+        "Only members_state: present is possible there."
+    )
 
 
 def _not_exact(principals: Principals, standing: Group, wanted: DesiredGroup) -> list[str]:
@@ -198,6 +233,33 @@ def _shown(group: Group, principals: Principals) -> dict[str, Any]:
     return {
         key: value for key, value in result(group, principals).items() if key not in ("id", "display_name") and value
     }
+
+
+def with_members(standing: Mapping[str, Any], members: Sequence[Member]) -> dict[str, Any]:
+    """Return the body of `PUT /Groups/{id}` that adds members to those that the resource shows."""
+    document = copy.deepcopy({key: value for key, value in standing.items() if key != "meta"})
+    kept = member_entries(document) or []
+    there = {member_id(entry) for entry in kept}
+    document["members"] = [*kept, *(member_reference(member) for member in members if member.id not in there)]
+    return document
+
+
+def put_back(members: Sequence[Member]) -> list[dict[str, Any]]:
+    """Return the bodies of `PATCH /Groups/{id}` that make members of those whom a server removed unasked."""
+    return [_patch(_additions(part)) for part in _sliced(members)]
+
+
+def _removal(member: Member) -> dict[str, Any]:
+    # A string in a filter is quoted as in JSON (RFC 7644 section 3.4.2.2).
+    return {"op": "remove", "path": f"members[value eq {json.dumps(member.id)}]"}
+
+
+def _additions(members: Sequence[Member]) -> list[dict[str, Any]]:
+    return [{"op": "add", "path": "members", "value": [member_reference(member) for member in members]}]
+
+
+def _patch(operations: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {"schemas": [PATCH_SCHEMA], "Operations": list(operations)}
 
 
 def _sliced(members: Sequence[Member]) -> list[Sequence[Member]]:

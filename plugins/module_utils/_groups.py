@@ -15,6 +15,7 @@ from typing import Any
 from ._desired import desired_user
 from ._errors import InputError, PlanRefusedError, some_of
 from ._identities import Identities
+from ._membership import KnownMembers, Memberships, known_members
 from ._texts import folded, same_name, text_option
 from ._users import DesiredUser, User, qualified, task_domains
 
@@ -36,12 +37,24 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group of the broker. C(members) is None where the broker returns none, which may also mean that it has none."""
+    """A group of the broker.
+
+    `members` is None where it is not known who is in it, and `complete` whether they are certainly all of them.
+    `named_by_users` are the ids of the users whose entries name the group, also where it does not show its members; None
+    where no entry shows groups.
+    """
 
     id: str
     display_name: str
     members: tuple[Member, ...] | None = None
     external_id: str | None = None
+    complete: bool = True
+    named_by_users: frozenset[str] | None = None
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """The ids that are certainly in the group: its members, or else the users whose entries name it."""
+        return (self.named_by_users or frozenset()) if self.members is None else frozenset(self.ids())
 
     def ids(self, kind: str | None = None) -> list[str]:
         """The ids of all members, or of those of one kind."""
@@ -81,22 +94,50 @@ class DesiredGroup:
 class Principals:
     """Whom the token shows, users and groups: found by name, and told by id."""
 
-    def __init__(self, users: Iterable[User], groups: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, users: Iterable[User], groups: Iterable[Mapping[str, Any]], seen_again: Sequence[User] | None = None
+    ) -> None:
         self._names: dict[str, str] = {}
         self._kinds: dict[str, str] = {}
-        known = list(users)
-        self._identities = Identities(known)
-        for user in known:
+        self._known, self._listed = list(users), list(groups)
+        self._identities = Identities(self._known)
+        for user in self._known:
             name = user.username if user.domain is None else qualified(user.bare_name, user.domain)
             self._names[user.id], self._kinds[user.id] = name, "user"
+        showing = self._known if seen_again is None else seen_again
+        self._users = frozenset(user.id for user in showing)
+        self._memberships = _memberships(showing)
         self._groups: dict[str, list[str]] = {}
-        for document in groups:
+        for document in self._listed:
             self._groups.setdefault(folded(document["displayName"]), []).append(document["id"])
             self._names[document["id"]], self._kinds[document["id"]] = document["displayName"], "group"
+
+    def seen_again(self, users: Iterable[User]) -> Principals:
+        """Return the same names, with who is in which group by a later reading of all users."""
+        return Principals(self._known, self._listed, list(users))
+
+    @property
+    def users_show_groups(self) -> bool:
+        """Whether any entry shows groups."""
+        return self._memberships is not None
 
     def member(self, key: str) -> Member:
         """What is known of an id in a group."""
         return Member(key, self._kinds.get(key, "unknown"))
+
+    def named_by_users(self, group_id: str, name: str) -> set[str] | None:
+        """Return the ids of the users whose entries name a group, or None where no entry shows groups."""
+        if self._memberships is None:
+            return None
+        by_name = self._memberships.get(f"name {folded(name)}", set())
+        return self._memberships.get(group_id, set()) | by_name
+
+    def known_members(self, document: Mapping[str, Any], *, emptied: bool = False) -> KnownMembers | None:
+        """Return what is known of the members of a SCIM Group resource."""
+        entries = member_entries(document)
+        named = self.named_by_users(document["id"], document["displayName"])
+        shown = None if entries is None else [member_id(entry) for entry in entries]
+        return known_members(shown, named, self._users, emptied=emptied)
 
     def names(self, keys: Iterable[str]) -> list[str]:
         """The names behind ids, sorted; an id that has none stands for itself."""
@@ -152,6 +193,29 @@ class Principals:
         return ids, problems
 
 
+def memberships_by_groups(documents: Iterable[Mapping[str, Any]]) -> Memberships:
+    """Return who is in which group, where no user shows groups. The broker's own group has no known members."""
+    nobody = Principals((), ())
+    return Memberships(
+        {
+            document["displayName"]: nobody.known_members(document)
+            for document in documents
+            if not same_name(document["displayName"], ALL_USERS)
+        }
+    )
+
+
+def _memberships(users: Iterable[User]) -> dict[str, set[str]] | None:
+    """Return the ids of the users whose entries name a group, by its id; None where no entry shows groups."""
+    showing = [user for user in users if user.memberships is not None]
+    found: dict[str, set[str]] = {}
+    for user in showing:
+        for group in user.memberships or ():
+            # A server that shows no id in a user's groups shows the name.
+            found.setdefault(group.id or f"name {folded(group.name)}", set()).add(user.id)
+    return found if showing else None
+
+
 def desired_group(options: Mapping[str, Any], provider_domains: Sequence[str] | None) -> DesiredGroup:
     """Read the options of one group. Raises InputError.
 
@@ -189,17 +253,21 @@ def desired_group(options: Mapping[str, Any], provider_domains: Sequence[str] | 
     )
 
 
-def group_from_scim(document: Mapping[str, Any], principals: Principals) -> Group:
-    """Read a SCIM Group resource, of which id and displayName have been looked at."""
-    entries = member_entries(document)
+def group_from_scim(document: Mapping[str, Any], principals: Principals, *, emptied: bool = False) -> Group:
+    """Read a SCIM Group resource, of which id and displayName have been looked at.
+
+    `emptied` is whether this run left the group without members, see `known_members`.
+    """
+    known = principals.known_members(document, emptied=emptied)
+    named = principals.named_by_users(document["id"], document["displayName"])
     external_id = document.get("externalId")
     return Group(
         id=document["id"],
         display_name=document["displayName"],
-        members=None
-        if entries is None
-        else tuple(principals.member(key) for key in dict.fromkeys(member_id(entry) for entry in entries)),
+        members=None if known is None else tuple(principals.member(key) for key in known.ids),
         external_id=external_id if isinstance(external_id, str) and external_id else None,
+        complete=known is not None and known.complete,
+        named_by_users=None if named is None else frozenset(named),
     )
 
 

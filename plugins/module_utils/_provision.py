@@ -23,11 +23,12 @@ from ._apply_user_permissions import (
 )
 from ._candidates import AttemptList
 from ._directory import Situation
-from ._errors import PlanRefusedError
+from ._errors import NotFoundError, PlanRefusedError
 from ._failed_users import incomplete
 from ._group_plan import GroupPlan
-from ._groups import Group, Principals
+from ._groups import Group, Principals, memberships_by_groups
 from ._guards import NO_GUARDS, Guards, too_many_removals
+from ._membership import Memberships
 from ._mirror import FailedUsers, Mirror, expected_users
 from ._permissions import Principal
 from ._plan import Plan, plan, refuse_duplicates
@@ -38,6 +39,7 @@ from ._texts import folded
 from ._undo import Deleted, refuse_other_host
 from ._user_permissions import permitted_people, principals
 from ._users import DesiredUser, GroupReference, task_domains, users_from_scim
+from ._write_user import groups_with_members, users_show_groups
 
 Domains: TypeAlias = "Sequence[str] | None"
 
@@ -164,6 +166,7 @@ def provision(work: Work, wanted: Wanted, *, check_mode: bool) -> Provisioned:
     users = users_from_scim(documents, work.domains)
     if any(each.groups for each in desired):
         work.groups = _groups(work)
+    work.memberships = _memberships(work, documents, desired)
     host = work.access.client.host
     refuse_other_host(wanted.restored, host)
     work.recreations = work.journal.recreations(host)
@@ -276,6 +279,20 @@ def _left_over(recreation: Recreation, domains: tuple[str, ...]) -> str:
         f"{recreation.label(domains)} was to be created anew at {recreation.began}, which was broken off, and this task "
         "does not name that user. The journal keeps the entry; run the task that names the user."
     )
+
+
+def _memberships(
+    work: Work, documents: Sequence[Mapping[str, Any]], desired: Sequence[DesiredUser]
+) -> Memberships | None:
+    """Return who is in which group by the groups, where the plan depends on it and users do not show it."""
+    depends = any(each.groups or each.recreate or each.move_from_domain for each in desired)
+    if not depends or users_show_groups(documents):
+        return None
+    try:
+        return memberships_by_groups(groups_with_members(work.access.client))
+    except NotFoundError:
+        # A server without groups has no memberships.
+        return None
 
 
 def _groups(work: Work) -> dict[str, GroupReference]:

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ._errors import some_of
 from ._groups import ALL_USERS
 from ._users import GroupReference, User, qualified, user_from_scim
 
@@ -109,3 +110,11 @@ def memberships(document: Mapping[str, Any], groups: Iterable[Mapping[str, Any]]
             raise ValueError(f"the group {name!r} is not in the list of groups")
         found[str(key)] = GroupReference(str(key), name or str(key))
     return tuple(reference for reference in found.values() if reference.name != ALL_USERS)
+
+
+def unknown_memberships(label: str, groups: Sequence[str]) -> str:
+    """Return why a user may not be recreated: it is not known whether the entry is a member of these groups."""
+    return (
+        f"{label}: was not recreated, since the broker shows neither the groups of its users nor all members of {some_of(groups)}, "
+        "so a membership could be lost. Delete the entry with state: absent, create it again, and add it to its groups."
+    )

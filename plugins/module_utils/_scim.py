@@ -88,8 +88,18 @@ class ScimClient:
         http.hide(token)
 
     def users(self) -> list[dict[str, Any]]:
-        """Return all users the token sees. Raises ListingError where the pages do not add up."""
-        return self._listing(USERS)
+        """Return all users the token sees, with their groups where the server shows them.
+
+        Raises ListingError where the pages do not add up.
+        """
+        rows = self._listing(USERS)
+        if any(isinstance(row.get("groups"), list) for row in rows):
+            return rows
+        # RFC 7643 section 7 lets a server show an attribute on request only.
+        shown = {
+            row["id"]: row["groups"] for row in self._asked_for_groups(rows) if isinstance(row.get("groups"), list)
+        }
+        return [row | {"groups": shown[row["id"]]} if row["id"] in shown else row for row in rows]
 
     def groups(self) -> list[dict[str, Any]]:
         """Return all groups the token sees, maybe without their members. Raises ListingError as `users` does."""
@@ -102,6 +112,28 @@ class ScimClient:
     def group(self, group_id: str, label: str) -> dict[str, Any]:
         """Return one group, with its members where the broker shows them. Raises NotFoundError."""
         return self._read(GROUPS, group_id, label).document
+
+    def _asked_for_groups(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        try:
+            return self._listing(USERS, {"attributes": "userName,groups"}) if rows else []
+        except AnswerError as error:
+            if not _is_refusal(error):
+                raise
+            return []
+
+    def _with_members(self, document: dict[str, Any], attempted: str) -> dict[str, Any]:
+        """Ask for the members of a group whose answer has none."""
+        if isinstance(document.get("members"), list):
+            return document
+        query = {"attributes": "displayName,members"}
+        try:
+            asked = self._send("GET", _address(GROUPS, document["id"]), attempted, query=query).document
+        except AnswerError as error:
+            if not _is_refusal(error):
+                raise
+            return document
+        members = asked.get("members") if isinstance(asked, dict) else None
+        return document | {"members": members} if isinstance(members, list) else document
 
     def is_accepted(self) -> bool:
         """Whether the broker accepts the token for reading."""
@@ -170,6 +202,8 @@ class ScimClient:
         attempted = f"read the {kind.noun} {label}{purpose}"
         answer = self._send("GET", _address(kind, key), attempted)
         document = _identified(kind, answer.document, attempted, self.host)
+        if kind is GROUPS:
+            document = self._with_members(document, attempted)
         if answer.etag:
             self._server.uses_etag = True
             return Resource(document, answer.etag)
@@ -236,12 +270,16 @@ class ScimClient:
                 return Rewritten(sent=True, without_version=without)
         raise AssertionError("the last try neither went through nor failed")
 
-    def _listing(self, kind: _Kind) -> list[dict[str, Any]]:
+    def _listing(self, kind: _Kind, more: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         reader = ListReader(
             self._http,
             self.host,
             kind.noun,
-            read=lambda query: self._send("GET", kind.path, f"list the broker's {kind.noun}s", query=query).document,
+            read=lambda query: (
+                self._send(
+                    "GET", kind.path, f"list the broker's {kind.noun}s", query={**query, **(more or {})}
+                ).document
+            ),
             identified=lambda row: _identified(kind, row, f"list the broker's {kind.noun}s", self.host),
             config=self._config,
             count=min(COUNT, self._server.max_results or COUNT),
@@ -278,6 +316,11 @@ class ScimClient:
             self._schemes = (scheme, *(other for other in self._schemes if other != scheme))
             return replace(answer, document=canonical(answer.document))
         raise _refused_with_each(attempted, refusals)
+
+
+def _is_refusal(error: AnswerError) -> bool:
+    """Whether the server does not know a query that names attributes."""
+    return error.status in (400, 404, 501)
 
 
 def _address(kind: _Kind, key: str) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ._texts import folded, same_name
@@ -53,6 +53,8 @@ class User:
     email: str | None = None
     active: bool | None = None
     groups: tuple[str, ...] = ()
+    memberships: tuple[GroupReference, ...] | None = field(default=None, compare=False)
+    """The groups of which the user is a direct member, None where the entry shows none. An unknown id is empty."""
 
     @property
     def bare_name(self) -> str:
@@ -163,6 +165,7 @@ def user_from_scim(document: Mapping[str, Any], domains: tuple[str, ...]) -> Use
         email=_text((_primary_email(document.get("emails")) or {}).get("value")),
         active=_boolean(document.get("active")),
         groups=tuple(sorted(_group_name(group) for group in document.get("groups") or ())),
+        memberships=_memberships(document.get("groups")),
     )
 
 
@@ -318,6 +321,18 @@ def _entries(emails: Any) -> list[Mapping[str, Any]]:
 
 def _work_email(value: str) -> dict[str, Any]:
     return {"value": value, "type": "work", "primary": True}
+
+
+def _memberships(groups: Any) -> tuple[GroupReference, ...] | None:
+    """Return the groups that a user names, without those reached through another group (RFC 7643 section 4.1.2)."""
+    if not isinstance(groups, list):
+        return None
+    found = []
+    for group in groups:
+        entry = group if isinstance(group, Mapping) else {"display": group}
+        if str(entry.get("type") or "").lower() != "indirect":
+            found.append(GroupReference(_text(entry.get("value")) or "", _text(entry.get("display")) or ""))
+    return tuple(found)
 
 
 def _group_name(group: Any) -> str:

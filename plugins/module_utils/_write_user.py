@@ -13,9 +13,10 @@ from typing import Any
 
 from ._directory import CHANGING, Operation
 from ._errors import AnswerError, ConflictError, IdentityBrokerError, NotFoundError
-from ._groups import ALL_USERS
+from ._groups import ALL_USERS, memberships_by_groups
 from ._journal import Journal
-from ._recreation import Recreation, memberships
+from ._membership import Memberships
+from ._recreation import Recreation, memberships, unknown_memberships
 from ._scim import Rewritten, ScimClient
 from ._undo import Deleted, as_it_was
 from ._user_update import updated_document, updated_patch
@@ -34,8 +35,9 @@ class UserWriter:
         self.standing = standing
         self._journal = journal
         self._groups: Sequence[Document] = ()
+        self._memberships: Memberships | None = None
         self.groups_untold = False
-        """Whether some memberships of those who are created anew are told neither by them nor by the groups."""
+        """Whether it is not known of which groups some of those who are deleted are members."""
         self.kept: Path | None = None
         """The file to which the users that this run deletes were written."""
         self._deleted: set[str] = set()
@@ -52,7 +54,7 @@ class UserWriter:
             self._journal.check(client.host)
             entries = [self.standing[op.before.id] for op in going if op.before]
             if not all(_tells_groups(entry) for entry in entries):
-                self._read_groups(client, needed=any(op.kind == "recreate" for op in going))
+                self._read_groups(client, going)
         deleted = [op for op in going if op.kind == "delete"]
         if deleted and self.kept is None:
             users = tuple(
@@ -60,18 +62,16 @@ class UserWriter:
             )
             self.kept = self._journal.keep_deleted(Deleted(client.host, users))
 
-    def _read_groups(self, client: ScimClient, *, needed: bool) -> None:
+    def _read_groups(self, client: ScimClient, going: Sequence[Operation]) -> None:
         try:
-            # A list may leave the members out; then each group is asked.
-            self._groups = [
-                group if _tells_members(group) else client.group(group["id"], group["displayName"])
-                for group in client.groups()
-            ]
+            self._groups = groups_with_members(client)
         except NotFoundError:
             # A server without groups has no memberships to lose.
-            if needed:
+            if any(op.kind == "recreate" for op in going):
                 raise
-        self.groups_untold = not all(_tells_members(group) for group in self._groups)
+        if not users_show_groups(self.standing.values()):
+            known = self._memberships = memberships_by_groups(self._groups)
+            self.groups_untold = any(known.unknown(op.before.id) for op in going if op.before)
 
     def _group_names(self, user: User) -> list[str]:
         try:
@@ -133,6 +133,10 @@ class UserWriter:
 
     def _begin(self, operation: Operation, entry_id: str, host: str) -> None:
         entry = self.standing[entry_id]
+        unknown = self._memberships.unknown(entry_id) if self._memberships else []
+        if unknown:
+            # The plan was made from another reading.
+            raise IdentityBrokerError(unknown_memberships(operation.wanted.label, unknown))
         try:
             groups = memberships(entry, self._groups)
         except ValueError as error:
@@ -170,8 +174,19 @@ def _tells_groups(entry: Document) -> bool:
     return isinstance(groups, list) and all(isinstance(each, Mapping) and each.get("value") for each in groups)
 
 
-def _tells_members(group: Document) -> bool:
-    return group["displayName"] == ALL_USERS or isinstance(group.get("members"), list)
+def users_show_groups(documents: Iterable[Document]) -> bool:
+    """Return whether any user shows groups."""
+    return any(isinstance(document.get("groups"), list) for document in documents)
+
+
+def groups_with_members(client: ScimClient) -> list[dict[str, Any]]:
+    """Return all groups with their members where the server shows them; a list may leave them out."""
+    return [
+        group
+        if isinstance(group.get("members"), list) or group["displayName"] == ALL_USERS
+        else client.group(group["id"], group["displayName"])
+        for group in client.groups()
+    ]
 
 
 def _create(operation: Operation, client: ScimClient) -> None:

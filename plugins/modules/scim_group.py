@@ -14,7 +14,13 @@ description:
   - A new group has no rights in vCenter until it is given a permission there.
   - What the task does not name is left as it is, and so is every member that it does not mean. After writing, the group is read
     back, and an error is raised where the broker keeps something else than it was asked to.
-  - Members are changed with the PATCH of SCIM, a hundred at a time. Where the broker knows no PATCH, the whole list is written.
+  - Members are changed with the PATCH of SCIM, a hundred at a time. Each member that is removed is named in a filter, since by
+    RFC 7644 a removal without one removes every member.
+  - Where PATCH is refused or has no effect, the whole list is written with PUT. This is done only if the list is known to be
+    complete, that is if it equals the users whose entries name the group, plus nested groups. Where users do not show their groups,
+    a list counts as complete below 100 members.
+  - If the broker removes all other members along with the named ones, they are put back at once and the task fails. If only some
+    are gone, somebody else may have removed them. The task then fails and names them, and does not put them back.
 author:
   - homelab.identity_broker maintainers (@homelab-identity-broker)
 extends_documentation_fragment:
@@ -47,6 +53,8 @@ options:
       - V(exact) removes all other users where O(members) is given, and all other groups where O(member_groups) is given. An empty
         list means nobody. Groups that are members while O(member_groups) is not given, and members that the token does not
         show, are an error.
+      - V(absent) and V(exact) fail if the broker does not show who is in the group. A group without a list of members counts as
+        empty if this run created or emptied it, or if users show their groups and none names it.
     type: str
     default: present
     choices: [present, absent, exact]
@@ -144,7 +152,10 @@ minted:
   type: bool
   sample: false
 unverified:
-  description: Holds V(members) where the broker returns none, so that it cannot be told who is in the group.
+  description:
+    - Holds V(members) if the broker shows neither the members of the group nor the groups of its users, so that it is not known
+      whether the members are as asked.
+    - With O(members_state=exact), also if the list of members may be incomplete.
   returned: success
   type: list
   elements: str

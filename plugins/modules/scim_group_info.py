@@ -80,7 +80,7 @@ groups:
       elements: str
       sample: []
 unverified:
-  description: The names of the groups whose members the broker does not return, so that it cannot be told whether they have any.
+  description: The names of the groups of which the broker does not show the members, so that it is not known who is in them.
   returned: success
   type: list
   elements: str

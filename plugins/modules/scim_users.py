@@ -96,6 +96,8 @@ options:
           - Whether a user whose ExternalId is another is deleted and created anew with the one given.
           - The broker ignores a change of the ExternalId, so there is no other way.
           - The entry and its group memberships go to O(journal_path) before the deletion, and are restored after it.
+          - If the broker shows neither the groups of its users nor all members of its groups, the user fails and is not recreated,
+            since a membership could be lost.
         type: bool
       rename:
         description:
@@ -263,6 +265,8 @@ options:
       - Groups of the broker, by name, which hold just those of O(users) and O(provider_users) who name them in C(groups). They are
         created where they are missing, and every other user leaves them.
       - A group that has groups or members whom the token does not show as members is an error, and nothing is changed.
+      - So is a group of which the broker does not show who is in it, see
+        O(homelab.identity_broker.scim_group#module:members_state).
     type: list
     elements: str
     default: []
@@ -532,7 +536,7 @@ groups:
       type: str
       sample: update
     unverified:
-      description: Holds V(members) where the broker returns none.
+      description: Holds V(members) if the broker shows neither the members of the group nor the groups of its users.
       type: list
       elements: str
       sample: []

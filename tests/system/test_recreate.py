@@ -84,16 +84,18 @@ def test_what_the_task_does_not_name_is_kept(modules: Modules, appliance: Applia
 
 @pytest.mark.parametrize("told", ["always", "single", "never"])
 def test_memberships_that_the_user_does_not_tell(modules: Modules, appliance: Appliance, entry: str, told: Any) -> None:
-    """Then the groups are asked; where neither tells, the result says what it does not know."""
+    """Then the groups are asked; where neither shows them, nobody is recreated."""
     appliance.switches.update({"members_returned": told, "groups_returned": "never"})
     result = provision(modules, [ANEW])
+    if told == "never":
+        assert "was not recreated" in result["msg"]
+        assert "bakers, cooks, waiters" in result["msg"]
+        assert (appliance.writes(), held(appliance)["anew"]["id"]) == ([], entry)
+        return
     assert not result["failed"], result["msg"]
     assert held(appliance)["anew"]["id"] != entry
-    if told == "never":
-        assert "groups" in result["users"][0]["unverified"]
-    else:
-        assert "groups" not in result["users"][0]["unverified"]
-        is_restored(modules)
+    assert "groups" not in result["users"][0]["unverified"]
+    is_restored(modules)
 
 
 @pytest.mark.usefixtures("entry")

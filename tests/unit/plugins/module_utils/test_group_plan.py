@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -134,11 +136,19 @@ def test_the_diff_is_what_changes(group: Group | None, wanted: DesiredGroup) -> 
 def carried_out(bodies: list[dict[str, Any]], held: list[str]) -> list[str]:
     """What a broker makes of the bodies of PATCH."""
     for body in bodies:
-        (operation,) = body["Operations"]
-        assert operation["path"] == "members"
-        assert 0 < len(operation["value"]) <= SLICE
-        keys = [entry["value"] for entry in operation["value"]]
-        held = [key for key in held if key not in keys] if operation["op"] == "remove" else held + keys
+        operations = body["Operations"]
+        assert 0 < len(operations) <= SLICE
+        for operation in operations:
+            if operation["op"] == "remove":
+                found = re.fullmatch(r'members\[value eq ("(?:[^"\\]|\\.)*")\]', operation["path"])
+                assert found
+                assert "value" not in operation
+                assert json.loads(found[1]) in held
+                held = [key for key in held if key != json.loads(found[1])]
+            else:
+                assert operation["path"] == "members"
+                assert 0 < len(operation["value"]) <= SLICE
+                held = held + [entry["value"] for entry in operation["value"]]
     return held
 
 
@@ -157,6 +167,27 @@ def test_slices_cover_everybody_once(wanted_count: int, held_count: int | None, 
     held = carried_out(plan.patches(), held)
     assert len(held) == len(set(held))
     assert set(held) == ids(plan.after)
+
+
+@given(st.lists(st.text(min_size=1), unique=True, min_size=1, max_size=4), st.data())
+def test_a_removal_names_just_the_members_that_leave(keys: list[str], data: st.DataObject) -> None:
+    """Whatever ids the server gives: none of them ends the filter."""
+    users = [User(key, f"name{n}", LAB) for n, key in enumerate(keys)]
+    group = group_from_scim({**LISTED[0], "members": [{"value": key} for key in keys]}, Principals(users, LISTED))
+    numbers = data.draw(st.sets(st.integers(0, len(keys) - 1)))
+    wanted = DesiredGroup("group0", tuple(DesiredUser(f"name{n}", LAB) for n in numbers), members_state="absent")
+    plan = plan_group(Principals(users, LISTED), group, wanted)
+    assert carried_out(plan.patches(), keys) == [key for n, key in enumerate(keys) if n not in numbers]
+
+
+@given(standing_groups, desires(), holdings)
+def test_members_that_are_gone_unasked_are_found(group: Group | None, wanted: DesiredGroup, now: list[str]) -> None:
+    plan = planned(group, wanted)
+    lost = {member.id for member in plan.lost(standing(*now))}
+    assert lost == ids(group) - {member.id for member in plan.leaving} - set(now)
+    # A server may leave an empty list out.
+    nobody = group_from_scim(LISTED[0], PRINCIPALS)
+    assert {member.id for member in plan.lost(nobody)} == {member.id for member in plan.others}
 
 
 @given(standing_groups, desires(), holdings)
