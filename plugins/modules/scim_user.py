@@ -173,7 +173,10 @@ restore_file:
   sample: /home/ansible/.local/state/homelab.identity_broker/vcsa.example.org/deleted-20260204T150523.412000Z.restore
   version_added: 0.9.1
 restore_command:
-  description: The command that restores the users and their memberships from RV(restore_file); null if nobody was deleted.
+  description:
+    - The command that restores the users and their memberships from RV(restore_file); null if nobody was deleted.
+    - It takes the connection from the variables of the role C(federated_users) in the inventory, or from C(VMWARE_*) in the
+      environment. In a task of your own, use the option O(homelab.identity_broker.scim_users#module:restore_file).
   returned: success
   type: str
   sample: ansible-playbook homelab.identity_broker.restore -e restore_file=/home/ansible/deleted.restore

@@ -168,6 +168,25 @@ def test_the_printed_command_restores(playbooks: Playbooks, appliance: Appliance
     assert leaver
 
 
+def test_the_command_needs_no_variables(
+    playbooks: Playbooks, modules: Modules, appliance: Appliance, leaver: str
+) -> None:
+    """After a task of one's own, with the connection in the environment."""
+    before = held(appliance)["leaver"]
+    result = provision(modules, [{"username": "leaver", "state": "absent"}])
+    command = shlex.split(result["restore_command"])
+    environment = {
+        "VMWARE_HOST": "localhost",
+        "VMWARE_PORT": str(appliance.https_port),
+        "VMWARE_USER": appliance.username,
+        "VMWARE_PASSWORD": appliance.password,
+        "VMWARE_CA_PATH": str(appliance.ca_file),
+    }
+    playbooks.run(command[1], *command[2:], environment=environment).went_well()
+    assert whole(held(appliance)["leaver"]) == whole(before)
+    assert leaver
+
+
 def test_restore_needs_a_file(playbooks: Playbooks, appliance: Appliance) -> None:
     run = playbooks.run(f"{NAMESPACE}.restore", variables=playbooks.variables)
     assert run.code != 0
