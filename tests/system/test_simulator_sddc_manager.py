@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 from simulator import Fault, SddcManager
+from simulator.operations import Operation
 from simulator.operations import sddc_manager as table
 from system import sddc_examples as printed
 
@@ -94,6 +95,18 @@ def test_what_the_table_does_not_name_is_refused(ask: Caller, sddc: SddcManager)
     assert ask("PUT", f"{PROVIDERS}/x", json=OKTA).status_code == 404
     key = sddc.add_provider(copy.deepcopy(OKTA))["id"]
     assert ask("POST", f"{PROVIDERS}/{key}/sync-client", json={}).status_code == 404
+
+
+@pytest.mark.parametrize("operation", table.OPERATIONS, ids=lambda operation: operation.name)
+@pytest.mark.parametrize("wrong", [{"params": {"unknown": "1"}}, {"data": "no JSON"}], ids=["query", "body"])
+def test_what_cannot_be_read_is_refused_with_a_documented_status(
+    ask: Caller, operation: Operation, wrong: dict[str, Any]
+) -> None:
+    path = operation.path.format(id="x", domainName="lab.example.org")
+    answer = ask(operation.method, path, headers={"Content-Type": "application/json"}, **wrong)
+    assert answer.status_code in (operation.errors or (400,))
+    assert answer.status_code != 401
+    assert answer.json()["errorCode"]
 
 
 def test_the_domain_and_its_alias_cannot_be_changed(ask: Caller, sddc: SddcManager) -> None:

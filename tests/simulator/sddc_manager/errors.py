@@ -39,8 +39,11 @@ class SddcError(Exception):
         return json_answer(body, self.status)
 
 
-def faulty(found: list[str]) -> SddcError:
-    return SddcError(400, "IDENTITY_INVALID_SPEC", "The specification is not valid", "; ".join(found))
+def faulty(found: list[str], operation: Operation | None = None) -> SddcError:
+    """Return the refusal of a request that does not fit, with a status that is documented for the operation."""
+    documented = operation.errors if operation else ()
+    status = next((each for each in (400, 404, 500) if each in documented), 400)
+    return SddcError(status, "IDENTITY_INVALID_SPEC", "The specification is not valid", "; ".join(found))
 
 
 def unauthorized() -> SddcError:

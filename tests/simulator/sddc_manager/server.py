@@ -135,15 +135,14 @@ class SddcManager(Service[SddcSwitches]):
         try:
             body = json.loads(text) if text else None
         except ValueError:
-            raise faulty(["body: no JSON"]) from None
+            raise faulty(["body: no JSON"], operation) from None
         self.sent.append(Sent(operation.name, request.path, dict(request.args), body))
         if f"{request.method} {request.path}" not in _LOGINS:
             self._authenticate()
         if status := self.switches.refuse.get(operation.name):
             raise refused(operation, status)
         if found := faults(operation, request.args, body):
-            # 400 is not among the documented answers of each operation.
-            raise faulty(found) if 400 in operation.errors else not_found("; ".join(found))
+            raise faulty(found, operation)
         if operation.name in self.switches.canned:
             # What is no JSON is announced as JSON, too.
             text = self.switches.canned[operation.name]
