@@ -10,7 +10,7 @@ to be done is sent anew, in a bounded number of rounds.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,16 +18,11 @@ from typing import Any
 
 from ._access import ScimAccess, Sender, plans_differ
 from ._apply_membership import join_group
-from ._directory import CHANGING, Operation, Situation
+from ._directory import CHANGING, GIVING_A_NAME, Operation, Situation
 from ._errors import (
     AccessEndedError,
-    AnswerError,
-    ConflictError,
     IdentityBrokerError,
-    NotFoundError,
     PlanRefusedError,
-    TransportError,
-    UnreadableAnswerError,
     is_passing,
     may_have_been_done,
 )
@@ -36,7 +31,9 @@ from ._journal import Journal
 from ._membership import Memberships
 from ._plan import Plan, plan_again
 from ._recreation import Recreation
+from ._renames import Step, name_of, name_that_is_taken, rename_batches
 from ._scim import ScimClient
+from ._settling import may_pass, unforeseen
 from ._texts import folded
 from ._users import GroupReference, User
 from ._vcenter import VcenterClient
@@ -106,6 +103,8 @@ class _Task:
     operation: Operation
     unsettled: bool = False
     under_way: bool = False
+    temporary_name: str = ""
+    """The user name that the entry has while two users swap their names."""
 
 
 def untouched(plan: Plan) -> list[Outcome]:
@@ -161,6 +160,8 @@ class _Run:
         self._halt: str | None = None
         self._ended = False
         self._joined: set[tuple[str, int]] = set()
+        self._holders: dict[Hashable, _Task] = {}
+        """The tasks of this round that free a user name, by that name."""
 
     def run(self) -> Applied:
         try:
@@ -200,22 +201,31 @@ class _Run:
     def _send(self, due: Sequence[_Task]) -> None:
         """Everything that is due, kind after kind, since names and ids have to be freed first."""
         self._failures, self._halt = 0, None
+        self._holders = {name_of(task.operation): task for task in due if task.operation.kind in ("delete", "rename")}
         http = self._work.http
         for kind in CHANGING:
-            futures: list[Future[None]] = []
-            try:
-                futures.extend(http.pool.submit(self._carry, task) for task in due if task.operation.kind == kind)
-                wait(futures)
-            except KeyboardInterrupt:
-                self._halt = "the run was interrupted"
-                http.hurry.set()
-                wait(futures)
-                raise
-            for future in futures:
-                future.result()
+            for batch in _batches([task for task in due if task.operation.kind == kind]):
+                futures: list[Future[None]] = []
+                try:
+                    futures.extend(http.pool.submit(self._carry, task, step) for task, step in batch)
+                    wait(futures)
+                except KeyboardInterrupt:
+                    self._halt = "the run was interrupted"
+                    http.hurry.set()
+                    wait(futures)
+                    raise
+                for future in futures:
+                    future.result()
 
-    def _carry(self, task: _Task) -> None:
+    def _carry(self, task: _Task, step: Step) -> None:
         outcome = task.outcome
+        if step.operation is not task.operation and step.is_last and not task.temporary_name:
+            return  # The step before has failed.
+        holder = self._holders.get(name_that_is_taken(step.operation)) if step.is_last else None
+        if holder and holder is not task and holder.outcome.error and step.operation.kind in GIVING_A_NAME:
+            outcome.error = f"{task.operation.wanted.label} was not tried: another entry still has the name"
+            outcome.user, task.unsettled = step.operation.before, holder.unsettled
+            return
         if self._halt:
             outcome.error = f"{outcome.operation.wanted.label} was not tried: {self._halt}"
             outcome.user = task.operation.before
@@ -223,16 +233,17 @@ class _Run:
             return
         task.under_way = True
         try:
-            sent = self._sender.send(self._writer.write, task.operation)
+            sent = self._sender.send(self._writer.write, step.operation)
         except IdentityBrokerError as error:
             outcome.error, outcome.user = str(error), task.operation.before
             outcome.written |= may_have_been_done(error) or self._writer.has_deleted(task.operation)
-            task.unsettled = _may_pass(error, task.operation)
+            task.unsettled = may_pass(error, task.operation)
             self._count_failure(error)
         else:
             outcome.written, task.unsettled = outcome.written or sent, not sent
             # The next listing decides about an entry that was found to be as wanted.
             outcome.error = None if sent else f"{outcome.operation.wanted.label} has the wanted values in no listing."
+            task.temporary_name = "" if step.is_last or not step.operation.after else step.operation.after.username
             self._failures = 0
         finally:
             task.under_way = False
@@ -274,7 +285,7 @@ class _Run:
             due, plan_again(situation, [task.operation for task in due]), strict=True
         ):
             outcome = task.outcome
-            problem = refused or _unforeseen(task.operation, operation)
+            problem = refused or unforeseen(task.operation, operation)
             if problem or operation.kind == "wait":
                 outcome.error = problem or f"{outcome.error} It is gone from the broker, and no external_id is given."
             elif operation.changes and not operation.only_joins:
@@ -320,6 +331,13 @@ class _Run:
         return self._writer.begun.get(before.id) if before and outcome.operation.kind == "recreate" else None
 
     def _tell_what_is_kept(self) -> None:
+        for task in self._tasks:
+            if task.temporary_name:
+                outcome = task.outcome
+                outcome.error = (
+                    f"{outcome.error or outcome.operation.wanted.label + ' was not completed.'} The entry has the temporary "
+                    f"user name {task.temporary_name}; run the same task again, with rename: true, and it gets the wanted one."
+                )
         for outcome in self._outcomes:
             recreation = self._begun(outcome) if outcome.error else None
             if recreation:
@@ -351,6 +369,15 @@ class _Run:
         self._tell_what_is_kept()
 
 
+def _batches(tasks: Sequence[_Task]) -> list[list[tuple[_Task, Step]]]:
+    """Return what is sent together, and what after that: a name is free before another entry gets it."""
+    if not any(task.operation.kind == "rename" for task in tasks):
+        return [[(task, Step(task.operation, task.operation)) for task in tasks]]
+    by_operation = {id(task.operation): task for task in tasks}
+    batches = rename_batches([task.operation for task in tasks])
+    return [[(by_operation[id(step.planned)], step) for step in batch] for batch in batches]
+
+
 def _judge(outcome: Outcome, listing: Listing, writer: UserWriter) -> None:
     found = verdict(outcome.operation, listing)
     outcome.user, outcome.error = found.user, found.error
@@ -375,28 +402,6 @@ def _is_whole(outcome: Outcome, writer: UserWriter) -> bool:
         return outcome.user is None
     left_alone = operation.kind == "none" and operation.join
     return not left_alone and outcome.user is not None and outcome.user.id in writer.standing
-
-
-def _may_pass(error: IdentityBrokerError, operation: Operation) -> bool:
-    """Whether reading again may show that it is done, or that something else is to be done."""
-    if isinstance(error, NotFoundError):
-        return operation.kind in ("update", "rename")
-    if isinstance(error, AnswerError) and not isinstance(error, ConflictError | UnreadableAnswerError):
-        return is_passing(error)
-    return isinstance(error, TransportError | AnswerError)
-
-
-def _unforeseen(planned: Operation, now: Operation) -> str | None:
-    """Why an operation may not take the planned one's place: nobody was shown that this entry would go or be renamed."""
-    entry = now.before
-    if now.kind not in ("delete", "rename", "recreate") or entry is None:
-        return None
-    if planned.before is not None and planned.before.id == entry.id:
-        return None
-    return (
-        f"{now.wanted.label}: somebody else made {entry.label} with ExternalId {entry.external_id} at this moment. Look at "
-        "that entry, and run the task again."
-    )
 
 
 def _with_groups(user: User, groups: Sequence[str]) -> User:

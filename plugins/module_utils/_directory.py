@@ -9,7 +9,7 @@ certain is refused, with both names in the message.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ._chosen_entries import entry_to_move, entry_with_id
@@ -73,7 +73,9 @@ class Situation:
 class Directory:
     """The broker's users, found by identity and by ExternalId without walking the list each time."""
 
-    def __init__(self, situation: Situation) -> None:
+    def __init__(self, situation: Situation, freed: Collection[str] = ()) -> None:
+        self._freed = frozenset(freed)
+        """The ids of entries that give up their names to users who have `rename`."""
         self.users = situation.users
         self.identities = Identities(situation.users)
         self._holders: dict[str, list[User]] = {}
@@ -92,7 +94,11 @@ class Directory:
 
     def named(self, wanted: DesiredUser) -> list[User]:
         """Return the entries that are certain to be the wanted user's by their names."""
-        return self.identities.meant(wanted)
+        return [user for user in self.identities.meant(wanted) if not self._gives_way(user, wanted)]
+
+    def _gives_way(self, user: User, wanted: DesiredUser) -> bool:
+        may_take = wanted.rename and wanted.external_id is not None and user.external_id != wanted.external_id
+        return may_take and user.id in self._freed
 
     def holders(self, external_id: str) -> list[User]:
         """Who has the ExternalId or one that differs from it only in case."""
@@ -282,7 +288,8 @@ def _held_by_another(wanted: DesiredUser, named: Sequence[User], holders: Sequen
         )
         return (
             f"{holds}, and {also}. Find out at the identity provider whose it is, and correct the entry or the "
-            "variable that is wrong."
+            "variable that is wrong. If a user name passed from one person to another, set rename: true for all of them; an "
+            "entry whose ExternalId is not in the list has to be deleted first, which purge does."
         )
     if not same_name(other.domain, wanted.domain):
         return f"{holds}, in another domain. {_move_hint(wanted, other, other.domain)}"

@@ -18,6 +18,7 @@ from ._errors import PlanRefusedError, some_of
 from ._failed_users import failed, not_bound, protected_entries, spread, unplaced_users, without_external_id
 from ._guards import NO_GUARDS, Guards, exceeded
 from ._purge import Purge, not_judged, not_purged, spared, unwanted
+from ._renames import given_up, names_to_free
 from ._texts import folded, same_name
 from ._users import DesiredUser, User, predicted, qualified
 
@@ -90,7 +91,44 @@ def plan(
     ExternalId, where it was read; what it says of new users is compared with `cross_check` and `login_attempts`.
     """
     refuse_duplicates(desired)
-    directory = Directory(situation)
+    purge = purge if login_attempts_of is None else None
+    freed = names_to_free(situation.users, desired, purge)
+    while True:
+        made = _plan_with(
+            Directory(situation, freed),
+            situation,
+            desired,
+            login_attempts=login_attempts,
+            login_attempts_of=login_attempts_of,
+            report_missing=report_missing,
+            purge=purge,
+            owners=owners,
+            cross_check=cross_check,
+            all_or_nothing=all_or_nothing,
+        )
+        still_free = freed & given_up(made.operations)
+        if still_free == freed:
+            break
+        # An entry keeps its name after all, so nobody else can have it.
+        freed = still_free
+    if exceeding := exceeded(made.operations, situation.users, guards, purge.domain if purge else None):
+        raise PlanRefusedError(exceeding)
+    return made
+
+
+def _plan_with(
+    directory: Directory,
+    situation: Situation,
+    desired: Sequence[DesiredUser],
+    *,
+    login_attempts: AttemptList | None,
+    login_attempts_of: Sequence[str] | None,
+    report_missing: bool,
+    purge: Purge | None,
+    owners: Mapping[str, str] | None,
+    cross_check: AttemptList | None,
+    all_or_nothing: bool,
+) -> Plan:
     operations = [
         failed(operation, problem, directory) if problem else operation
         for operation, problem in directory.operations(desired)
@@ -134,7 +172,7 @@ def plan(
     kept = {op.before.id for op in operations if op.before} | protected
     managed = {op.before.id for op in operations if op.before and not op.problem}
     left_alone = tuple(user for user in situation.users if user.domain is None and user.id not in managed)
-    if purge is not None and login_attempts_of is None and not unplaced:
+    if purge is not None and not unplaced:
         notes += [not_judged(left_alone, purge)] if left_alone else []
         surplus = purge.surplus(situation.users, kept)
         near = spared(surplus, waiting)
@@ -147,14 +185,12 @@ def plan(
             ]
             raise PlanRefusedError(problems)
         operations += purged
-    if exceeding := exceeded(operations, situation.users, guards, purge.domain if purge else None):
-        raise PlanRefusedError(exceeding)
     return Plan(tuple(operations), waiting, binding, left_alone, tuple(notes), protected, unplaced)
 
 
 def plan_again(situation: Situation, operations: Sequence[Operation]) -> list[tuple[Operation, str | None]]:
     """What is left to do for each operation whose outcome is not known, and why it may not be done, if so."""
-    directory = Directory(situation)
+    directory = Directory(situation, given_up(operations))
     anew = [directory.operation(operation.wanted) for operation in operations]
     return [
         (replace(now, purged=before.purged), problem) for before, (now, problem) in zip(operations, anew, strict=True)

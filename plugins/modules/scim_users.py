@@ -103,6 +103,9 @@ options:
         description:
           - Whether an entry of the same domain that has the ExternalId under another user name is renamed.
           - Without it, that is an error which names both users.
+          - User names may pass from one user to another if all of them have it. Two users who swap their names are renamed through
+            a temporary name. An entry of the wanted name whose ExternalId is not in the list is deleted first, with O(purge). If a
+            run ends in between, the next one with it completes the renames.
         type: bool
       move_from_domain:
         description:

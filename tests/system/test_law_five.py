@@ -8,9 +8,9 @@ import re
 from typing import Any
 
 import pytest
-from simulator import DEFAULT_DOMAIN, Appliance
+from simulator import DEFAULT_DOMAIN, Appliance, Fault
 from system.playbook import Modules
-from system.scenes import add_group, members
+from system.scenes import add_group, external_ids, members
 
 PURGE = {"purge": True, "max_deletes": "100%"}
 LABEL = f"bobby@{DEFAULT_DOMAIN}"
@@ -96,3 +96,64 @@ def test_memberships_of_failed_users_stay(modules: Modules, appliance: Appliance
     done = provision(modules, [{**ADA, "groups": ["rest"]}, unplaced], mirror_groups=["rest"])
     assert members(appliance, "rest") == {"ada", "bob", "leaver"}
     assert "removed no member of a mirrored group" in done["not_done"]
+
+
+def renamed(name: str, holder: str) -> dict[str, Any]:
+    return {"username": name, "external_id": f"id-of-{holder}", "rename": True}
+
+
+@pytest.mark.usefixtures("people")
+def test_the_name_of_one_who_left_passes_on(modules: Modules, appliance: Appliance) -> None:
+    provision(modules, [ADA, renamed("bob", "leaver")], purge=True, max_deletes="1")
+    assert external_ids(appliance) == {"ada": "id-of-ada", "bob": "id-of-leaver"}
+
+
+SWAP = [renamed("ada", "bob"), renamed("bob", "ada"), renamed("x", "leaver")]
+SWAPPED = {"ada": "id-of-bob", "bob": "id-of-ada", "x": "id-of-leaver"}
+
+
+@pytest.mark.usefixtures("people")
+def test_two_users_swap_their_names(modules: Modules, appliance: Appliance) -> None:
+    done = provision(modules, SWAP)
+    assert not done["failed"]
+    assert external_ids(appliance) == SWAPPED
+    assert not provision(modules, SWAP)["changed"]
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_swap_that_is_refused_in_between_is_reported_and_completed(
+    modules: Modules, appliance: Appliance, number: int
+) -> None:
+    appliance.switches.faults = [Fault("PUT /Users/", "503", after=number - 1, times=1000)]
+    options = {"users": SWAP, "domain": DEFAULT_DOMAIN, "concurrency": 1}
+    done = modules.run("scim_users", **options)
+    assert done["failed"]
+    there = external_ids(appliance)
+    assert set(there.values()) == set(SWAPPED.values())
+    for name in there:
+        assert name in {"ada", "bob", "leaver", "x"} or name in done["msg"]
+    appliance.switches.faults = []
+    assert not modules.run("scim_users", **options).get("failed")
+    assert external_ids(appliance) == SWAPPED
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize("kind", ["503", "reset_before", "reset_after"])
+def test_a_swap_goes_on_after_a_fault_that_passes(modules: Modules, appliance: Appliance, kind: str) -> None:
+    appliance.switches.faults = [Fault("PUT /Users/", kind, every=2)]
+    done = modules.run("scim_users", users=SWAP, domain=DEFAULT_DOMAIN)
+    assert not done.get("failed"), done["msg"]
+    assert external_ids(appliance) == SWAPPED
+
+
+@pytest.mark.usefixtures("people")
+def test_a_user_that_the_broker_refuses_fails_alone(modules: Modules, appliance: Appliance) -> None:
+    appliance.switches.update({"empty_family_name": "refused_400"})
+    new = {"username": "new", "external_id": "id-of-new"}
+    newer = {"username": "newer", "external_id": "id-of-newer", "family_name": "N"}
+    done = modules.run("scim_users", users=[ADA, new, newer], domain=DEFAULT_DOMAIN, **PURGE)
+    assert done["failed"]
+    assert "create the user new@" in done["msg"]
+    assert "newer@" not in done["msg"]
+    assert set(external_ids(appliance)) == {"ada", "newer"}

@@ -27,7 +27,7 @@ FRAGMENT = "homelab.identity_broker."
 FLOORS = (
     {
         *{"_errors", "_texts", "_broker_answers", "_users", "_federation_log", "_candidates", "_plan", "_desired"},
-        "_failed_users",
+        *{"_failed_users", "_renames", "_settling"},
         *{"_csv_text", "_users_csv", "_spelling", "_membership"},
         *{
             "_directory",

@@ -16,6 +16,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._guards im
 from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import Plan
 from ansible_collections.homelab.identity_broker.plugins.module_utils._plan import plan as plan_of_situation
 from ansible_collections.homelab.identity_broker.plugins.module_utils._purge import Purge
+from ansible_collections.homelab.identity_broker.plugins.module_utils._renames import rename_batches
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import DesiredUser, GroupReference, User
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_text import Login
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.worlds import (
@@ -319,3 +320,101 @@ def test_nobody_is_bound_beside_a_failed_user_without_an_external_id(
     for op in made.operations:
         if op.problem and op.wanted.state == "present":
             assert op.wanted.external_id or any(each.external_id and ties(each, op.wanted) for each in users)
+
+
+# Names that change hands
+
+
+def kinds(made: Plan) -> list[tuple[str, str]]:
+    return [(op.kind, op.wanted.username) for op in made.writes]
+
+
+P07, P08, P14, P15 = user("p07", "E-07"), user("p08", "E-08"), user("p14", "E-14"), user("p15", "E-15")
+
+
+def taker(username: str, external_id: str, **more: Any) -> DesiredUser:
+    return wanted(username, external_id, rename=True, **more)
+
+
+def test_the_name_of_one_who_leaves_passes_on() -> None:
+    made = plan([P07, P08], in_order([taker("p08", "E-07")]), purge=ALL)
+    assert kinds(made) == [("delete", "p08"), ("rename", "p08")]
+    assert "rename: true" in problem(plan([P07, P08], in_order([wanted("p08", "E-07")]), purge=ALL), "p08")
+    without = plan([P07, P08], in_order([taker("p08", "E-07")]))
+    assert "purge" in problem(without, "p08")
+    # Nobody is purged beside a failed user without an entry, so the name is not free.
+    made = plan([P07, P08], in_order([taker("p08", "E-07"), failing("pie")]), purge=ALL)
+    assert kinds(made) == []
+    assert "p07" in problem(made, "p08")
+
+
+def test_nobody_is_purged_to_change_an_external_id() -> None:
+    made = plan([P08, ADA], in_order([taker("p08", "E-new"), taker("ada", "E-1")]), purge=ALL)
+    assert kinds(made) == []
+    assert "recreate: true" in problem(made, "p08")
+
+
+def test_two_users_swap_their_names() -> None:
+    made = plan([P14, P15], in_order([taker("p14", "E-15"), taker("p15", "E-14")]))
+    assert kinds(made) == [("rename", "p14"), ("rename", "p15")]
+    made = plan(
+        [P14, P15, ADA],
+        in_order([taker("p14", "E-15", groups=("nowhere",)), taker("p15", "E-14"), taker("ada", "E-1")]),
+    )
+    assert kinds(made) == []
+    assert problem(made, "p14")
+    assert problem(made, "p15")
+    assert operation(made, "ada").problem is None
+
+
+def test_a_name_is_given_up_to_a_new_user() -> None:
+    made = plan([P07], in_order([taker("p09", "E-07"), taker("p07", "E-new")]))
+    assert kinds(made) == [("rename", "p09"), ("create", "p07")]
+
+
+def test_a_row_without_external_id_takes_no_name() -> None:
+    made = plan([P07], in_order([taker("p09", "E-07"), wanted("p07", rename=True)]))
+    assert kinds(made) == []
+
+
+@given(st.permutations(range(5)), st.integers(0, 5))
+def test_renames_come_in_an_order_in_which_each_name_is_free(order: list[int], kept: int) -> None:
+    """Any number of circles and chains, carried out one request after the other."""
+    users = [user(f"p{number}", f"E-{number}") for number in range(5)]
+    desired = in_order([taker(f"p{to}" if to != kept else "new", f"E-{number}") for number, to in enumerate(order)])
+    made = plan(users, desired)
+    assert not [op for op in made.operations if op.problem]
+    there = {each.id: each.username for each in users}
+    for batch in rename_batches([op for op in made.writes if op.kind == "rename"]):
+        taken = [step.operation.after.username for step in batch if step.operation.after]
+        assert len(set(taken)) == len(taken)
+        assert not set(taken) & set(there.values())
+        for step in batch:
+            before, after = step.operation.before, step.operation.after
+            assert before is not None
+            assert after is not None
+            assert there[before.id] == before.username
+            there[before.id] = after.username
+    assert there == {f"id-p{each.position}": each.username for each in desired}
+    # However far a run came, the next one ends in the same place.
+    second = plan([replace(each, username=there[each.id]) for each in users], desired)
+    assert second.writes == []
+
+
+@given(st.permutations(range(4)), st.integers(0, 8))
+def test_an_interrupted_swap_is_completed_by_the_next_run(order: list[int], steps: int) -> None:
+    users = {f"id-p{number}": user(f"p{number}", f"E-{number}") for number in range(4)}
+    desired = in_order([taker(f"p{to}", f"E-{number}") for number, to in enumerate(order)])
+    for limit in (steps, 99):
+        made = plan(list(users.values()), desired)
+        assert not [op for op in made.operations if op.problem]
+        all_steps = [
+            step for batch in rename_batches([op for op in made.writes if op.kind == "rename"]) for step in batch
+        ]
+        for step in all_steps[:limit]:
+            assert step.operation.before
+            assert step.operation.after
+            users[step.operation.before.id] = step.operation.after
+    assert {each.external_id: each.username for each in users.values()} == {
+        each.external_id: each.username for each in desired
+    }
