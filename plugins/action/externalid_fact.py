@@ -240,7 +240,12 @@ def _found(reading: Reading) -> dict[str, Any]:
             "externalid_attempts": attempts,
         },
     }
-    warnings = [f"The list of login attempts is incomplete: {completeness.gaps[0]}."] if completeness.unread else []
+    warnings = []
+    if completeness.unread:
+        warnings.append(
+            f"{completeness.gaps[0]}, so the list of attempts is incomplete and no ExternalId is bound from it. Give external_id. "
+            "The result unread shows the first of the lines."
+        )
     if not reading.clock.certain:
         warnings.append(
             "The log does not show the offset of its time stamps from UTC: the last line does not fit the time when the file "

@@ -201,7 +201,11 @@ def _owner_of_address(binding: Binding, users: Sequence[User], desired: Sequence
     for user in known:
         if folded(user.label) == folded(binding.wanted.label):
             continue
-        if value in (folded(user.email or ""), folded(user.label)):
+        if value in (
+            folded(user.email or ""),
+            folded(user.label),
+            folded(user.username) if "@" in user.username else "",
+        ):
             return user.label
     return None
 

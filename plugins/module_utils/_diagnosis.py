@@ -163,8 +163,8 @@ class Diagnosis:
         if holder:
             return self._of_holder(holder, attempt)
         if attempt.outcome == "allowed":
-            says = f"A login with {shown} was allowed; nobody has this ExternalId any more."
-            return Finding("allowed", says, evidence=evidence)
+            says = f"No refusal follows a login with {shown}, and no user of the broker has this ExternalId now."
+            return Finding("unknown", says, evidence=evidence)
         if attempt.reason != USER_NOT_FOUND:
             return Finding("refused", f"The broker refused {shown} with {attempt.reason}.", evidence=evidence)
         owner = self._owners.get(attempt.external_id or "")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reads login attempts through somebody's way to run a command on the appliance. PRIVATE to this collection."""
+"""Read login attempts from the log with commands that run on the appliance. PRIVATE to this collection."""
 
 from __future__ import annotations
 

@@ -61,10 +61,10 @@ options:
     description:
       - Only attempts since then. A span such as V(30m), V(2h) or V(1d) before the appliance's own clock, or a time in ISO 8601,
         which is UTC unless it names a zone.
-      - The log's time stamps name no zone. Their offset from UTC is the difference between the last readable line and the time when
-        the file was last changed. It is certain if it is within two minutes of an offset that some time zone has, and if no stamp
-        steps back by more than two minutes from the first line inside the window to the end of the file. If it is not certain, the
-        list is incomplete.
+      - The log's time stamps normally name no zone. Their offset from UTC is the difference between the last readable line and the
+        time when the file was last changed. It is certain if it is within two minutes of an offset that some time zone has, if no
+        stamp steps back by more than two minutes from the first line inside the window to the end of the file, and if either all or
+        none of these lines name a zone. If it is not certain, the list is incomplete.
       - An attempt whose stamp is more than two minutes ahead of the clock is left out.
       - The default is the whole current log.
     type: str

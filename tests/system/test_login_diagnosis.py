@@ -77,6 +77,22 @@ def settle(appliance: Appliance) -> None:
     appliance.login(sub="id-of-a-later-login", at="2099-01-01T00:00:00+00:00")
 
 
+@pytest.mark.parametrize("attribute", ["userName", "email"])
+def test_a_look_up_by_another_attribute_is_a_case_of_its_own(
+    modules: Modules, appliance: Appliance, attribute: str
+) -> None:
+    appliance.login(sub="muffin@example.org", attribute=attribute)
+    for users, expected in (([], ["other_attribute"]), (["muffin"], ["other_attribute", "user_not_found"])):
+        result = diagnose(modules, appliance, *users)
+        assert cases(result) == expected
+        assert result["findings"][0]["username"] is None
+        assert attribute in result["findings"][0]["finding"]
+        assert "ExternalId" in result["findings"][0]["next_step"]
+    appliance.log.reset()
+    appliance.login(sub="id-of-somebody", attribute="ExternalID")
+    assert cases(diagnose(modules, appliance)) == ["unknown_external_id"]
+
+
 @pytest.mark.parametrize("failure", FAILURES)
 def test_each_failure_is_named_with_the_word_of_pocket_id(
     modules: Modules, bakery: PocketId, appliance: Appliance, failure: Failure

@@ -452,10 +452,12 @@ def test_an_external_id_that_is_the_address_of_another_user_is_refused(host: Hos
     for users, desired in (
         ([bagel], [wanted("muffin")]),
         ([], [wanted("muffin"), wanted("bagel", "E-1", email="bagel@corp.example")]),
+        ([User("1", "bagel@corp.example", None, "E-1")], [wanted("muffin")]),
+        ([user("bagel", "E-1", domain="corp.example")], [wanted("muffin")]),
     ):
         bound, said = host.bound(*desired, users=users)
         assert bound is None
-        assert f"is the address of bagel@{LAB}" in said
+        assert "is the address of bagel@" in said
         assert "external_id" in said
     own = wanted("muffin", email="bagel@corp.example")
     assert host.bound(own) == ("Bagel@corp.example", "")
