@@ -28,8 +28,9 @@ from ._groups import (
     desired_group,
     group_from_scim,
     member_entries,
+    member_id,
 )
-from ._scim import ScimClient
+from ._scim import Rewritten, ScimClient
 from ._texts import folded, same_name
 from ._users import User, users_from_scim
 
@@ -126,10 +127,10 @@ def carry_out_group(plan: GroupPlan, principals: Principals, sender: Sender) -> 
     unasked are put back.
     """
     broken: IdentityBrokerError | None = None
-    written = False
+    written = without_version = False
     try:
-        for _step in _writes(plan, sender):
-            written = True
+        for step in _writes(plan, sender):
+            written, without_version = True, without_version or step.without_version
     except IdentityBrokerError as error:
         broken = error
         written = written or may_have_been_done(error)
@@ -146,19 +147,21 @@ def carry_out_group(plan: GroupPlan, principals: Principals, sender: Sender) -> 
     except IdentityBrokerError as error:
         told = f"{broken or f'The group {plan.wanted.display_name} was written.'} It could not be read back: {error}"
         return GroupOutcome(plan, principals, None, changed=True, error=told)
-    return _verified(plan, principals, kept, broken)
+    outcome = _verified(plan, principals, kept, broken)
+    outcome.unverified += ("etag",) if without_version else ()
+    return outcome
 
 
-def _writes(plan: GroupPlan, sender: Sender) -> Iterator[None]:
+def _writes(plan: GroupPlan, sender: Sender) -> Iterator[Rewritten]:
     """Yield after each request that was carried out."""
     name = plan.wanted.display_name
     if plan.operation == "delete" and plan.before:
         sender.send(ScimClient.delete_group, plan.before.id, name)
-        yield
+        yield Rewritten(sent=True)
         return
     if plan.before is None:
         _create(plan, sender)
-        yield
+        yield Rewritten(sent=True)
     patches = plan.patches()
     if not patches:
         return
@@ -167,14 +170,13 @@ def _writes(plan: GroupPlan, sender: Sender) -> Iterator[None]:
         raise IdentityBrokerError(f"The group {name} was created without an error, and is not in the broker.")
     for patch in patches:
         try:
-            sender.send(ScimClient.patch_group, key, patch, name)
+            rewritten = sender.send(ScimClient.patch_group, key, patch, name)
         except AnswerError as error:
             if error.status not in (*NO_PATCH, *MAYBE_NO_PATCH):
                 raise
-            _replace(plan, key, error.message, sender)
-            yield
+            yield _replace(plan, key, error.message, sender)
             return
-        yield
+        yield rewritten
 
 
 def _create(plan: GroupPlan, sender: Sender) -> None:
@@ -197,7 +199,7 @@ def _replaced(plan: GroupPlan, kept: Group, sender: Sender) -> IdentityBrokerErr
     return None
 
 
-def _replace(plan: GroupPlan, key: str, reason: str, sender: Sender) -> None:
+def _replace(plan: GroupPlan, key: str, reason: str, sender: Sender) -> Rewritten:
     """Write the whole list of members with PUT, made from a read just before it, if that list is known to be complete.
 
     `reason` is why PATCH does not do. Raises NotFoundError where the group itself is gone.
@@ -215,7 +217,7 @@ def _replace(plan: GroupPlan, key: str, reason: str, sender: Sender) -> None:
             )
         return plan.document_for_replacement(standing)
 
-    sender.send(ScimClient.update_group, key, plan.wanted.display_name, document)
+    return sender.send(ScimClient.update_group, key, plan.wanted.display_name, document)
 
 
 def _with_the_lost(plan: GroupPlan, principals: Principals, kept: Group, sender: Sender) -> GroupOutcome:
@@ -270,9 +272,10 @@ def _read_back(plan: GroupPlan, principals: Principals, sender: Sender) -> Group
         return None
     try:
         document = sender.send(ScimClient.group, key, name)
-        if member_entries(document) is None:
-            # The users as they were before the write say nothing about it.
-            principals = principals.seen_again(users_from_scim(sender.send(ScimClient.users), ()))
+        shown = member_entries(document)
+        as_planned = shown is not None and plan.after and {member_id(each) for each in shown} == set(plan.after.ids())
+        # The users as they were before the write say nothing about it.
+        principals = principals.seen_again([] if as_planned else users_from_scim(sender.send(ScimClient.users), ()))
         return group_from_scim(document, principals, emptied=plan.empties)
     except NotFoundError:
         return None

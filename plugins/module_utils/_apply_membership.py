@@ -64,4 +64,5 @@ def _joined(sender: Sender, name: str, users: Sequence[User]) -> Joined:
         outcome = carry_out_group(plan, principals, sender)
     except IdentityBrokerError as error:
         return Joined(str(error))
-    return Joined(outcome.error, ("groups",) if outcome.unverified else (), outcome.changed, outcome.passing)
+    unverified = tuple("groups" if name == "members" else name for name in outcome.unverified)
+    return Joined(outcome.error, unverified, outcome.changed, outcome.passing)

@@ -44,7 +44,8 @@ def known_members(
     if named_by_users is None:
         return KnownMembers(ids, complete=len(ids) < MAX_UNCONFIRMED)
     # A nested group, or a user whom the token does not show, has no entry that could confirm it.
-    return KnownMembers(ids, complete={key for key in ids if key in users} == set(named_by_users))
+    complete = {key for key in ids if key in users} == set(named_by_users)
+    return KnownMembers((*ids, *sorted(set(named_by_users) - set(ids))), complete)
 
 
 @dataclass(frozen=True, slots=True)

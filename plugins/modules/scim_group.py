@@ -156,6 +156,7 @@ unverified:
     - Holds V(members) if the broker shows neither the members of the group nor the groups of its users, so that it is not known
       whether the members are as asked.
     - With O(members_state=exact), also if the list of members may be incomplete.
+    - V(etag) if the broker refused the version that it shows, so that the group was written without it.
   returned: success
   type: list
   elements: str

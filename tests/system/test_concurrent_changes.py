@@ -129,6 +129,9 @@ def test_a_version_that_is_refused_though_it_is_shown_is_unverified(modules: Mod
     assert result["users"][0]["unverified"] == ["etag"]
     single = modules.well("scim_user", username="muffin", domain="lab.example.org", given_name="New")
     assert single["unverified"] == ["etag"]
+    add_group(appliance, "admins")
+    group = modules.well("scim_group", display_name="admins", members=["muffin"], domain="lab.example.org")
+    assert (group["group"]["members"], group["unverified"]) == (["muffin@lab.example.org"], ["etag"])
 
 
 def test_a_user_who_cannot_be_read_is_not_changed(modules: Modules, appliance: Appliance) -> None:
