@@ -69,14 +69,19 @@ def judge(lines: Sequence[LoginLine | UnreadLine], domain: str | None, window: W
         is_missing = bool(context.not_found) or USER_NOT_FOUND in context.reasons
         without_lookup += is_missing and not context.lookups
         without_refusal += bool(context.not_found) and not context.refusals
+    # Whether a login with this look-up was refused.
+    by_lookup: dict[tuple[str, str, frozenset[str]], bool] = {}
+    for context in contexts.values():
+        for lookup in context.lookups:
+            by_lookup[lookup.looked_up] = by_lookup.get(lookup.looked_up, False) or bool(context.refusals)
     for line in lines:
-        if isinstance(line, LoginLine) and line.context is None and _is_of_domain(line.domains, domain):
-            if not window.contains(line.line.timestamp):
-                continue
+        if not isinstance(line, LoginLine) or line.context is not None or not _is_of_domain(line.domains, domain):
+            continue
+        if window.contains(line.line.timestamp):
             # An external broker writes this line without the login context: the login is the one with the same look-up.
-            same = [c for c in contexts.values() if any(each.looked_up == line.looked_up for each in c.lookups)]
-            without_lookup += not same
-            without_refusal += bool(same) and not any(context.refusals for context in same)
+            is_refused = by_lookup.get(line.looked_up)
+            without_lookup += is_refused is None
+            without_refusal += is_refused is False
     unread = [line for line in lines if isinstance(line, UnreadLine)]
     return Completeness(
         tuple(each.text for each in unread if _is_of_domain(each.domains, domain) and window.may_contain(each)),

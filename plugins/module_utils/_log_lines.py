@@ -56,9 +56,10 @@ _LINE = re.compile(
     rf"{_WRAPPING}?{_COLOUR}{_STAMP}{_GAP}(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL){_GAP}"
     rf"[^\s:\[\]()]+:(?P<service>[^\s:\[\]()]+){_GAP}\([^()\[\]]+\){_GAP}"
     rf"(?:\[(?P<fields>[^\[\]]*)\]{_GAP})?"
-    rf"(?P<logger>[\w.$]+){_GAP}-{_GAP}(?P<message>.*?){_COLOUR} ?{_COLOUR}",
+    rf"(?P<logger>[\w.$]+){_GAP}-{_GAP}(?P<message>.*)",
     re.DOTALL,
 )
+_COLOUR_AT_END = re.compile(r"(?:\x1b\[[0-9;]{0,20}m)+\Z")
 _LOOKUP = re.compile(
     rf"Fetching user for jit login context: (?P<context>{_UUID}) on attribute "
     r"(?P<attribute>\w+)=(?P<value>.*), domains: \[(?P<domains>(?:[^\[\],]|, )*)\]",
@@ -171,7 +172,7 @@ def log_line(text: str) -> LogLine | None:
         matched["zone"] is not None,
         matched["service"],
         matched["logger"],
-        matched["message"],
+        _without_end(matched["message"]),
         None if matched["fields"] is None else tuple(matched["fields"].split(";")),
     )
 
@@ -235,6 +236,13 @@ def _domains(text: str) -> tuple[str, ...] | None:
     if len(lists) != 1 or text.lower().count("domains") != 1:
         return None
     return _split_domains(lists[0])
+
+
+def _without_end(message: str) -> str:
+    """Remove the colour and the space that may be at the end of a line."""
+    message = _COLOUR_AT_END.sub("", message) if message.endswith("m") else message
+    message = message.removesuffix(" ")
+    return _COLOUR_AT_END.sub("", message) if message.endswith("m") else message
 
 
 def _is_address(text: str) -> bool:
