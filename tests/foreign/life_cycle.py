@@ -19,6 +19,7 @@ from system.playbook import COLLECTION, COLLECTIONS, clean_environment
 
 DOMAIN = "lab.example.org"
 GROUP = "vcenter-admins"
+OTHER_GROUP = "bakers"
 NAMES = ("crumpet", "muffin", "scone")
 
 
@@ -148,6 +149,8 @@ def users_live(server: ForeignServer) -> None:
 def groups_live(server: ForeignServer, names: Sequence[str]) -> None:
     """Add and remove single members, then all but one: the others stay members."""
     first, second, third = names
+    # Where servers leave out empty lists, a user in some group proves that users show theirs.
+    server.changes("scim_group", display_name=OTHER_GROUP, domain=DOMAIN, members=[third])
     server.changes("scim_group", display_name=GROUP, domain=DOMAIN, members=[first])
     assert server.members(GROUP) == {first}
     server.changes("scim_group", display_name=GROUP, domain=DOMAIN, members=[second, third])
@@ -182,5 +185,6 @@ def everything_ends(server: ForeignServer) -> None:
     kept = person(names[1], external_id=server.external_ids()[names[1]])
     server.changes("scim_users", users=[kept], domain=DOMAIN, purge=True, max_deletes="1")
     assert sorted(server.users()) == [names[1]]
-    server.changes("scim_group", display_name=GROUP, state="absent")
+    for group in (GROUP, OTHER_GROUP):
+        server.changes("scim_group", display_name=group, state="absent")
     assert server.groups() == {}
