@@ -31,6 +31,7 @@ from ._errors import (
 )
 from ._read_only import changes_nothing, only_reads
 from ._retry import MAX_WAIT, Patience, back_off, retry_after, seconds_asked
+from ._secret_forms import basic_credential, secret_forms
 from ._tls import tls_context
 
 REQUESTS_IMPORT_ERROR: str | None = None
@@ -174,7 +175,12 @@ class HttpClient:
     def hide(self, secret: str) -> None:
         """Keep a secret out of messages from now on."""
         if secret:
-            self._secrets |= {secret}
+            self._secrets |= secret_forms(secret)
+
+    def hide_basic(self, username: str, password: str) -> None:
+        """Keep a password out of messages, and what basic authentication makes of it."""
+        self.hide(password)
+        self.hide(basic_credential(username, password))
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -212,6 +218,8 @@ class HttpClient:
             raise TransportError(
                 attempted, host, "check mode sends nothing that changes anything", "Please report this."
             )
+        if basic:
+            authorization = header_authorization("Authorization", f"Basic {basic_credential(*basic)}")
         described, body = _content(document, form, content_type)
         patience = Patience()
         while True:
@@ -226,7 +234,7 @@ class HttpClient:
                     params=query,
                     data=body,
                     headers={**described, **(headers or {})},
-                    auth=basic or authorization,
+                    auth=authorization,
                     proxies=self._proxies_for(url, host),
                     timeout=self._timeout,
                     allow_redirects=False,

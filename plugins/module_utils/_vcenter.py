@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -58,8 +57,7 @@ class VcenterClient:
         self._session: str | None = None
         self.hostname = hostname
         self.warnings: list[str] = []
-        http.hide(password)
-        http.hide(base64.b64encode(f"{username}:{password}".encode()).decode())
+        http.hide_basic(username, password)
 
     def __enter__(self) -> VcenterClient:
         return self

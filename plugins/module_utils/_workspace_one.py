@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import base64
-
 from ._address import Address, option_address
 from ._broker_api_answers import read_access_token
 from ._errors import AnswerError, InputError, UnauthenticatedError, UnreadableAnswerError
@@ -37,8 +35,7 @@ class WorkspaceOneClient:
         self._netloc = address.netloc
         self.client_id = client_id
         self._client_secret = client_secret
-        http.hide(client_secret)
-        http.hide(base64.b64encode(f"{client_id}:{client_secret}".encode()).decode())
+        http.hide_basic(client_id, client_secret)
 
     @property
     def scim_url(self) -> str:

@@ -433,6 +433,15 @@ def test_the_connection_from_the_environment(modules: Modules, appliance: Applia
     assert "401" in message
 
 
+@pytest.mark.parametrize("password", ["p\u00e4ssw\u00f6rd-\u20ac", 'a "b" \\ c:d'])
+def test_a_password_is_any_text(modules: Modules, appliance: Appliance, password: str) -> None:
+    """Credentials are encoded as UTF-8 (RFC 7617)."""
+    appliance.state.password = password
+    assert modules.well("broker_provider_info", password=password)["providers"]
+    message = modules.failed("broker_provider_info", password=f"{password}x")
+    assert "user name or password is wrong" in message
+
+
 def test_a_kept_token_is_for_its_owner_only(modules: Modules, appliance: Appliance, tmp_path: Path) -> None:
     file = tmp_path / "token"
     user = {"username": "muffin", "external_id": "x"}

@@ -28,6 +28,7 @@ FLOORS = (
     {
         *{"_errors", "_texts", "_broker_answers", "_users", "_federation_log", "_candidates", "_plan", "_desired"},
         *{"_failed_users", "_renames", "_settling"},
+        "_secret_forms",
         *{"_csv_text", "_users_csv", "_spelling", "_membership"},
         *{
             "_directory",

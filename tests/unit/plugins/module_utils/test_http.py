@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
+from ansible_collections.homelab.identity_broker.plugins.module_utils._http import HttpClient
 from ansible_collections.homelab.identity_broker.plugins.module_utils._retry import (
     LONGEST_PAUSE,
     MAX_WAIT,
@@ -87,3 +91,40 @@ def test_no_server_is_waited_for_without_an_end(headers: list[str | None]) -> No
         waits.append(wait)
     assert sum(waits) <= MAX_WAIT + TRIES * LONGEST_PAUSE
     assert len(waits) <= MAX_WAIT + TRIES
+
+
+SECRET = 'p\u00e4ss "w\u00f6rd"\\/+&=%'
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        SECRET,
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        quote(SECRET),
+        quote(SECRET, safe=""),
+        quote_plus(SECRET),
+        urlencode({"secret": SECRET}).partition("=")[2],
+    ],
+)
+def test_every_form_in_which_a_secret_is_sent_is_hidden(form: str) -> None:
+    with HttpClient() as http:
+        http.hide(SECRET)
+        assert http.scrubbed(f"before {form} after") == "before ******** after"
+        assert form in http.secrets
+
+
+def test_what_basic_authentication_sends_is_hidden() -> None:
+    with HttpClient() as http:
+        http.hide_basic("j\u00fcrgen", SECRET)
+        sent = base64.b64encode(f"j\u00fcrgen:{SECRET}".encode()).decode()
+        assert http.scrubbed(f"Basic {sent}") == "Basic ********"
+        assert http.scrubbed(SECRET) == "********"
+
+
+@given(st.text(st.characters(), min_size=1), st.text())
+def test_no_secret_ends_in_an_exception(secret: str, username: str) -> None:
+    with HttpClient() as http:
+        http.hide_basic(username, secret)
+        assert secret in http.secrets
