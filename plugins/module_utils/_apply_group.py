@@ -97,6 +97,7 @@ def read_standing(
     Raises PlanRefusedError where the broker has several groups of a name.
     """
     principals = Principals(users, client.groups())
+    principals.refuse_shared_ids()
     found = {}
     for name in names:
         key = principals.group_id(name)

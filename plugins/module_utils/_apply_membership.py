@@ -44,6 +44,7 @@ def _joined(sender: Sender, name: str, users: Sequence[User]) -> Joined:
     """Add to a group those of the users who are not in it, and read back."""
     try:
         principals = Principals(users, sender.send(ScimClient.groups))
+        principals.refuse_shared_ids()
         key = principals.group_id(name)
         if key is None:
             return Joined(

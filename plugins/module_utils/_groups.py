@@ -112,6 +112,17 @@ class Principals:
             self._groups.setdefault(folded(document["displayName"]), []).append(document["id"])
             self._names[document["id"]], self._kinds[document["id"]] = document["displayName"], "group"
 
+    def refuse_shared_ids(self) -> None:
+        """Raise PlanRefusedError where a user and a group have the same id: members of groups are told apart by their ids."""
+        shared = sorted({user.id for user in self._known} & {document["id"] for document in self._listed})
+        if shared:
+            raise PlanRefusedError(
+                [
+                    f"The server gives the same id to a user and to a group ({some_of(shared)}), so it is not known who is "
+                    "a member of a group. By RFC 7643, section 3.1, an id is unique on the whole server: correct its settings."
+                ]
+            )
+
     def seen_again(self, users: Iterable[User]) -> Principals:
         """Return the same names, with who is in which group by a later reading of all users."""
         return Principals(self._known, self._listed, list(users))

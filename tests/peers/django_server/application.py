@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A SCIM server on django-scim2, served over HTTPS by the simulator's web server.
 
-Arguments: a folder, and the token. Prints "ready PORT" when it accepts connections; `ca.pem` is in the folder then.
+Arguments: a folder, the token, and the id before that of the first group, since users and groups are numbered separately.
+Prints "ready PORT" when it accepts connections; `ca.pem` is in the folder then.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import django
 from django.conf import settings
 
-FOLDER, TOKEN = Path(sys.argv[1]), sys.argv[2]
+FOLDER, TOKEN, BEFORE_FIRST_GROUP = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 
 settings.configure(
     SECRET_KEY=TOKEN,
@@ -53,6 +54,11 @@ def main() -> None:
     from simulator.https_server import HttpsServer
 
     call_command("migrate", run_syncdb=True, verbosity=0)
+    from peers.django_server.models import Group
+
+    if BEFORE_FIRST_GROUP:
+        # SQLite counts on from the highest number that there was.
+        Group.objects.create(id=BEFORE_FIRST_GROUP, name="placeholder").delete()
     server = HttpsServer(get_wsgi_application(), FOLDER, "localhost")
     sys.stdout.write(f"ready {server.start()}\n")
     sys.stdout.flush()

@@ -300,3 +300,10 @@ def test_a_name_says_its_own_domain() -> None:
 def test_the_group_of_everybody_is_never_touched(name: str, state: str) -> None:
     with pytest.raises(InputError, match="holds everybody"):
         desired_group({"display_name": name, "state": state}, None)
+
+
+def test_one_id_for_a_user_and_a_group_is_refused() -> None:
+    PRINCIPALS.refuse_shared_ids()
+    principals = Principals([User("1", "ann", LAB)], [{"id": "1", "displayName": "bakers"}])
+    with pytest.raises(PlanRefusedError, match=r"same id to a user and to a group \(1\)"):
+        principals.refuse_shared_ids()
