@@ -100,10 +100,18 @@ def members(provider: ProviderUsers) -> list[str]:
     return sorted({name for group in provider.groups.values() for name in group}, key=folded)
 
 
+def _host_of(endpoint: str) -> str | None:
+    """Return the host of an address that Pocket ID shows; None where it has none."""
+    try:
+        return (urlsplit(endpoint).hostname or "").casefold() or None
+    except ValueError:
+        return None
+
+
 def refuse_coexistence(provider: ProviderUsers, hosts: Collection[str]) -> None:
     """Raise PlanRefusedError where the provider itself pushes users to the same broker."""
     meant = {host.casefold() for host in hosts}
-    pushes = [push for push in provider.pushes if (urlsplit(push["endpoint"]).hostname or "").casefold() in meant]
+    pushes = [push for push in provider.pushes if _host_of(push["endpoint"]) in meant]
     if pushes:
         client, endpoint = pushes[0]["client_name"], pushes[0]["endpoint"]
         raise PlanRefusedError(

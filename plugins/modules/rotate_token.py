@@ -15,6 +15,8 @@ description:
   - Mints a sync token on the task's host, and hands it over on the control node. It goes to a file, to a variable in a file that
     is encrypted with Ansible Vault, or to the standard input of a command.
   - This is for sites where something else pushes the users, such as Okta, Entra ID or authentik.
+  - Runs that hand a token over to the same file take turns, and with other modules that mint for the same host and tenant; a run waits
+    at most 15 minutes for another one.
   - Minting revokes the token before. So everything that can be checked is checked first, and nothing is minted when the token
     could not be handed over.
   - The token is in no result, no argument of a program and no environment, and in no file but the ones that are named.
@@ -60,7 +62,7 @@ options:
     description:
       - A file on the control node that holds the variable O(vault_variable) and no other. It is encrypted with the vault password
         that C(ansible-playbook) was given, and replaced as a whole, with mode C(0600).
-      - A file that is not encrypted, or holds other variables, is refused.
+      - A file that is not encrypted, or holds other variables, is refused, and so is the file of O(file) under another spelling.
       - A relative path begins where C(ansible-playbook) was started.
     type: path
   vault_variable:

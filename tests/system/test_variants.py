@@ -145,8 +145,22 @@ def test_an_empty_family_name_that_is_refused(modules: Modules, appliance: Appli
 def test_a_broker_that_does_not_understand_the_wire_form(modules: Modules, appliance: Appliance) -> None:
     appliance.switches.update({"providers": TWO_DOMAINS, "domain_understood": "mfa"})
     message = modules.failed("scim_user", username="muffin", external_id="AbC", domain=DEFAULT_DOMAIN)
-    for part in ("kept 'first.example.org'", "wire_form: mfa", "move_from_domain: first.example.org"):
+    for part in (
+        "kept 'first.example.org'",
+        "wire_form: mfa",
+        "external_id: AbC",
+        "move_from_domain: first.example.org",
+    ):
         assert part in message
+    # The hint can be followed as it is printed.
+    hint = {"wire_form": "mfa", "external_id": "AbC", "move_from_domain": "first.example.org"}
+    moved = modules.well("scim_user", username="muffin", domain=DEFAULT_DOMAIN, **hint)
+    assert (moved["operation"], moved["user"]["domain"], moved["user"]["external_id"]) == (
+        "recreate",
+        DEFAULT_DOMAIN,
+        "AbC",
+    )
+    assert len(appliance.broker.users) == 1
 
 
 def test_one_token_for_several_runs(modules: Modules, appliance: Appliance) -> None:

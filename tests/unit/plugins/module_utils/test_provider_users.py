@@ -138,6 +138,7 @@ def test_names_that_differ_only_in_case_are_refused() -> None:
         ("https://VCSA.example.org:8443/scim", True),
         ("https://wiki.example.org/vcsa.example.org", False),
         ("no address", False),
+        ("https://[vcsa.example.org/scim", False),
     ],
 )
 def test_only_pushes_to_the_same_broker_stop(endpoint: str, stops: bool) -> None:
