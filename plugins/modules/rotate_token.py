@@ -15,8 +15,8 @@ description:
   - Mints a sync token on the task's host, and hands it over on the control node. It goes to a file, to a variable in a file that
     is encrypted with Ansible Vault, or to the standard input of a command.
   - This is for sites where something else pushes the users, such as Okta, Entra ID or authentik.
-  - Runs that hand a token over to the same file take turns, and with other modules that mint for the same host and tenant; a run waits
-    at most 15 minutes for another one.
+  - Runs that hand a token over to the same file take turns, as do modules that mint for the same host and tenant. A run waits at
+    most 15 minutes for another one.
   - Minting revokes the token before. So everything that can be checked is checked first, and nothing is minted when the token
     could not be handed over.
   - The token is in no result, no argument of a program and no environment, and in no file but the ones that are named.
