@@ -136,7 +136,7 @@ def carry_out_group(plan: GroupPlan, principals: Principals, sender: Sender) -> 
         broken = error
         written = written or may_have_been_done(error)
     if not written:
-        told, passing = f"{broken} Nothing was changed.", broken is not None and is_passing(broken)
+        told, passing = f"{broken} The group was not changed.", broken is not None and is_passing(broken)
         return GroupOutcome(plan, principals, plan.before, changed=False, error=told, passing=passing)
     try:
         kept = _read_back(plan, principals, sender)
@@ -307,5 +307,5 @@ def _verified(
         return outcome
     outcome.changed = bool(unverified) or not plan.is_untouched(kept)
     outcome.passing = is_passing(broken)
-    outcome.error = f"{broken} {plan.progress(kept) if outcome.changed else 'Nothing was changed.'}"
+    outcome.error = f"{broken} {plan.progress(kept) if outcome.changed else 'The group was not changed.'}"
     return outcome

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ._access import Sender
 from ._apply_group import carry_out_group
-from ._errors import IdentityBrokerError
+from ._errors import IdentityBrokerError, as_part_of_a_run
 from ._group_plan import plan_group
 from ._groups import DesiredGroup, Principals, group_from_scim, member_entries
 from ._scim import ScimClient
@@ -64,6 +64,6 @@ def _joined(sender: Sender, name: str, users: Sequence[User]) -> Joined:
             return Joined()
         outcome = carry_out_group(plan, principals, sender)
     except IdentityBrokerError as error:
-        return Joined(str(error))
+        return Joined(as_part_of_a_run(error))
     unverified = tuple("groups" if name == "members" else name for name in outcome.unverified)
     return Joined(outcome.error, unverified, outcome.changed, outcome.passing)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from ._access import Sender, plans_differ
 from ._apply import ROUNDS, Work
 from ._apply_group import GroupOutcome, carry_out_group, read_standing
-from ._errors import IdentityBrokerError
+from ._errors import IdentityBrokerError, as_part_of_a_run
 from ._group_plan import GroupPlan, plan_group
 from ._groups import DesiredGroup, Principals
 from ._scim import ScimClient
@@ -48,7 +48,7 @@ def mirror_groups(
         if not interrupted:
             _carry_out(work, planned, wanted, refusals, outcomes)
     except IdentityBrokerError as error:
-        reason = f"was not written: {error}"
+        reason = f"was not written: {as_part_of_a_run(error)}"
     except KeyboardInterrupt:
         work.http.hurry.set()
         interrupted = True

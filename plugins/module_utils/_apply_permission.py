@@ -150,4 +150,4 @@ def _stands(plan: PermissionPlan, kept: Permission | None, others: Sequence[Perm
 def _as_before(plan: PermissionPlan, authorization: Authorization) -> str:
     if plan.operation == "update" and not authorization.changes_in_place:
         return "The permission stands as it was before."
-    return "Nothing was changed."
+    return "The permission was not changed."

@@ -44,6 +44,11 @@ class PlanRefusedError(IdentityBrokerError):
         super().__init__("\n".join([headline, *problems]) if len(problems) > 1 else f"{headline} {problems[0]}")
 
 
+def as_part_of_a_run(error: IdentityBrokerError) -> str:
+    """Return the message of an error for a run that may have changed something before it."""
+    return "\n".join(error.problems) if isinstance(error, PlanRefusedError) else str(error)
+
+
 class AccessEndedError(IdentityBrokerError):
     """No token serves any more, so nothing else can be sent either."""
 

@@ -330,7 +330,7 @@ def test_what_stands_is_told_where_a_write_does_not_go_through(
     assert (result["failed"], result["changed"], result["permission"]) == (True, False, None)
     assert f"Could not give the user {DEFAULT_DOMAIN}\\muffin the permission" in result["msg"]
     assert "HTTP 503" in result["msg"]
-    assert "Nothing was changed." in result["msg"]
+    assert "The permission was not changed." in result["msg"]
     assert held(appliance) == {}
 
 

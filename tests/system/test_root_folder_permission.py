@@ -93,7 +93,7 @@ def test_whoever_does_not_exist_is_refused(modules: Modules, appliance: Applianc
         f"Could not give the user {LABEL} the permission on the root folder on localhost: UserNotFound" in result["msg"]
     )
     assert "Correct principal, domain or principal_type" in result["msg"]
-    assert "Nothing was changed." in result["msg"]
+    assert "The permission was not changed." in result["msg"]
 
 
 @pytest.mark.parametrize("kind", ["503", "reset_after"])

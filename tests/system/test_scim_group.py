@@ -240,7 +240,7 @@ def test_a_missing_right_is_no_missing_patch(modules: Modules, appliance: Applia
     group(appliance)
     result = modules.run("scim_group", **BAKERS, members=[wire("ann")], **given(appliance))
     assert "HTTP 403" in result["msg"]
-    assert "Nothing was changed." in result["msg"]
+    assert "The group was not changed." in result["msg"]
     assert result["changed"] is False
     assert sent(appliance) == ["PATCH"]
     assert people
@@ -267,9 +267,9 @@ def test_what_was_done_before_a_request_broke_is_told(modules: Modules, applianc
 @pytest.mark.parametrize(
     ("match", "kind", "says", "left"),
     [
-        ("POST /Groups$", "reset_before", ["Could not create the group bakers", "Nothing was changed."], None),
+        ("POST /Groups$", "reset_before", ["Could not create the group bakers", "The group was not changed."], None),
         ("POST /Groups$", "html", ["Could not create the group bakers"], None),
-        ("POST /Groups$", "expire_token", ["The given token was refused", "Nothing was changed."], None),
+        ("POST /Groups$", "expire_token", ["The given token was refused", "The group was not changed."], None),
         ("POST /Groups$", "reset_after", ["The group was created; 0 of 1 new members are in it"], []),
         ("PATCH /Groups", "expire_token", ["The given token was refused", "could not be read back"], []),
         ("PATCH /Groups", "reset_before", ["0 of 1 new members are in it. Running the task again does the rest."], []),

@@ -17,6 +17,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._errors im
     TransportError,
     UnauthenticatedError,
     UnreadableAnswerError,
+    as_part_of_a_run,
 )
 
 
@@ -27,6 +28,8 @@ def test_an_input_error_names_field_problem_and_way_out() -> None:
 
 
 def test_one_problem_is_told_on_one_line_and_several_on_one_each() -> None:
+    assert as_part_of_a_run(PlanRefusedError(["a: wrong.", "b: too."])) == "a: wrong.\nb: too."
+    assert as_part_of_a_run(InputError("x", "is wrong", "Mend it.")) == "x: is wrong. Mend it."
     assert str(PlanRefusedError(["a: wrong."])) == "Nothing was changed: a: wrong."
     assert str(PlanRefusedError(["a: wrong.", "b: too."])) == "Nothing was changed, 2 problems:\na: wrong.\nb: too."
 
