@@ -15,7 +15,7 @@ from ._directory import GIVING_A_NAME, Operation
 from ._errors import ForbiddenError, PlanRefusedError
 from ._permission_plan import PermissionPlan
 from ._permissions import Permission, Principal, Roles, shown_permission
-from ._user_permissions import Grants, inherited, leaves, left_behind, plan_grants, removal
+from ._user_permissions import Grants, inherited, leaves, left_behind, plan_grants, plan_user_grants, removal
 from ._vcenter import VcenterClient
 
 
@@ -88,36 +88,44 @@ def plan_user_permissions(
     """
     giving = [operation for operation in operations if operation.kind in GIVING_A_NAME]
     going = [operation for operation in operations if leaves(operation) and (operation.changes or options.remove)]
-    there = [op.wanted for op in operations if _stays(op)]
-    wanted = options.grants.desired(there, domain) if options.grants.wanted else []
+    there = [op.wanted for op in operations if _stays(op)] if options.grants.wanted else []
+    of_groups = options.grants.of_groups(domain)
     if not (options.grants.wanted or giving or going or options.report):
         return UserPermissions()
-    if vcenter is None:
-        if options.grants.wanted or options.remove:
-            raise PlanRefusedError(
-                ["permissions need hostname, username and password: they are vCenter's, not the broker's."]
-            )
-        return UserPermissions()
-    try:
-        found = global_authorization(vcenter)
-    except ForbiddenError as error:
-        if options.grants.wanted or options.remove:
-            raise
-        return UserPermissions(notes=[f"Permissions were not looked at. {error}"])
+    found, notes = _found(vcenter, needed=options.grants.wanted or options.remove)
     if found is None:
-        if options.grants.wanted or options.remove:
-            raise not_offered(vcenter)
-        return UserPermissions()
-    roles = found.authorization.roles() if wanted or giving or going else Roles()
-    problems = [] if options.inherit else inherited(giving, found.permissions, roles)
-    if problems:
-        return UserPermissions(found, roles, refused={op.wanted.position: problem for op, problem in problems})
-    planned = plan_grants(wanted, found.permissions, roles, login)
+        return UserPermissions(notes=notes)
+    roles = found.authorization.roles() if options.grants.wanted or giving or going else Roles()
+    planned, refused = plan_user_grants(options.grants, there, found.permissions, roles, login)
+    if not options.inherit:
+        refused |= {op.wanted.position: problem for op, problem in inherited(giving, found.permissions, roles)}
+    if refused:
+        return UserPermissions(found, roles, refused=refused)
+    planned += plan_grants(of_groups, found.permissions, roles, login)
     left = left_behind(operations, found.permissions)
     if options.remove:
         planned += plan_grants([removal(each) for _label, each in left], found.permissions, roles, login)
         left = []
     return UserPermissions(found, roles, planned, left)
+
+
+def _found(vcenter: VcenterClient | None, *, needed: bool) -> tuple[Found | None, list[str]]:
+    """Read the permissions. If they are not needed and cannot be read, return None and what there is to say about that."""
+    if vcenter is None:
+        if needed:
+            raise PlanRefusedError(
+                ["permissions need hostname, username and password: they are vCenter's, not the broker's."]
+            )
+        return None, []
+    try:
+        found = global_authorization(vcenter)
+    except ForbiddenError as error:
+        if needed:
+            raise
+        return None, [f"Permissions were not looked at. {error}"]
+    if found is None and needed:
+        raise not_offered(vcenter)
+    return found, []
 
 
 def _stays(operation: Operation) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._directory import GIVING_A_NAME, Operation
-from ._errors import InputError
+from ._errors import InputError, PlanRefusedError
 from ._permission_plan import DesiredPermission, PermissionPlan, plan_permission, role_text
 from ._permissions import NO_ACCESS, Permission, Principal, Roles
 from ._texts import folded, required_text
@@ -42,13 +42,19 @@ class Grants:
         """Whether anybody is to have a role."""
         return bool(self.everybody or self.groups or any((self.users or {}).values()))
 
-    def desired(self, there: Iterable[DesiredUser], domain: str | None) -> list[DesiredPermission]:
-        """The permissions, given who is there in the end. Raises InputError."""
+    def has_own(self, wanted: DesiredUser) -> bool:
+        """Return whether the user has permissions apart from those of everybody."""
+        return bool((self.users or {}).get(wanted.position))
+
+    def of_user(self, wanted: DesiredUser) -> list[DesiredPermission]:
+        """Return the permission that a user is to have. Raises InputError."""
+        own = (self.users or {}).get(wanted.position) or self.everybody
+        field = f"users[{wanted.position}].permissions" if self.has_own(wanted) else "permissions"
+        return _desired(own, Principal("user", wanted.username, wanted.domain), field)
+
+    def of_groups(self, domain: str | None) -> list[DesiredPermission]:
+        """Return the permissions that groups are to have. Raises InputError."""
         found = []
-        for wanted in there:
-            own = (self.users or {}).get(wanted.position) or self.everybody
-            field = f"users[{wanted.position}].permissions"
-            found += _desired(own, Principal("user", wanted.username, wanted.domain), field)
         for name, grants in (self.groups or {}).items():
             if not domain:
                 raise InputError("domain", "is not given, and group_permissions needs it", "Give the groups' domain.")
@@ -125,6 +131,27 @@ def plan_grants(
 ) -> list[PermissionPlan]:
     """What becomes of each permission. Raises InputError and PlanRefusedError."""
     return [plan_permission(listed, each, roles, login) for each in desired]
+
+
+def plan_user_grants(
+    grants: Grants, there: Iterable[DesiredUser], listed: Sequence[Permission], roles: Roles, login: Principal
+) -> tuple[list[PermissionPlan], dict[int, str]]:
+    """Return what becomes of each user's permission, and why users cannot have theirs, by their position in the list.
+
+    Raises InputError for what is wrong with the permissions of everybody.
+    """
+    planned: list[PermissionPlan] = []
+    refused: dict[int, str] = {}
+    for wanted in there:
+        try:
+            planned += plan_grants(grants.of_user(wanted), listed, roles, login)
+        except PlanRefusedError as error:
+            refused[wanted.position] = f"{wanted.label}: {' '.join(error.problems)}"
+        except InputError as error:
+            if not grants.has_own(wanted):
+                raise
+            refused[wanted.position] = f"{wanted.label}: {error}"
+    return planned, refused
 
 
 def removal(permission: Permission) -> DesiredPermission:

@@ -16,6 +16,7 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._user_perm
     inherited,
     left_behind,
     permitted_people,
+    plan_user_grants,
     principals,
     removal,
 )
@@ -101,28 +102,42 @@ def test_who_may_see_something(user: User, listed: list[Permission]) -> None:
 def test_a_users_own_role_goes_before_that_of_everybody() -> None:
     grants = Grants(grant_list([{"role": "ReadOnly"}], "permissions"), {1: grant_list([{"role": -1}], "x")})
     there = [DesiredUser("ann", LAB, position=0), DesiredUser("bob", LAB, position=1)]
-    assert [(each.principal.label, each.role) for each in grants.desired(there, None)] == [
+    assert [(each.principal.label, each.role) for user in there for each in grants.of_user(user)] == [
         (f"{LAB}\\ann", "ReadOnly"),
         (f"{LAB}\\bob", "-1"),
     ]
 
 
+def test_a_permission_that_cannot_be_given_is_that_users_problem() -> None:
+    grants = Grants(grant_list([{"role": -2}], "permissions"), {1: grant_list([{"role": "x"}, {"role": "y"}], "p")})
+    there = [DesiredUser(name, LAB, position=number) for number, name in enumerate(("ann", "bob", "cid"))]
+    spelt_otherwise = Permission(Principal("user", f"cid@{LAB}", LAB), "-2", True, "p-1")
+    planned, refused = plan_user_grants(grants, there, [spelt_otherwise], Roles(), Principal("user", "root", "x"))
+    assert [plan.wanted.principal.name for plan in planned] == ["ann"]
+    assert sorted(refused) == [1, 2]
+    assert "several roles" in refused[1]
+    assert f"cid@{LAB}" in refused[2]
+    both = Grants(grant_list([{"role": -1}, {"role": -2}], "permissions"))
+    with pytest.raises(InputError, match="several roles"):
+        plan_user_grants(both, there, [], Roles(), Principal("user", "root", "x"))
+
+
 def test_a_spelling_of_ones_own() -> None:
     grants = Grants(grant_list([{"role": "ReadOnly", "principal": f"ann@{LAB}"}], "permissions"))
-    (found,) = grants.desired([DesiredUser("ann", LAB)], None)
+    (found,) = grants.of_user(DesiredUser("ann", LAB))
     assert found.principal.label == f"{LAB}\\ann@{LAB}"
 
 
 def test_groups_need_a_domain() -> None:
     grants = Grants(groups=group_grants([{"group": "cooks", "role": "ReadOnly"}]))
-    assert [each.principal for each in grants.desired([], LAB)] == [Principal("group", "cooks", LAB)]
+    assert [each.principal for each in grants.of_groups(LAB)] == [Principal("group", "cooks", LAB)]
     with pytest.raises(InputError, match="domain"):
-        grants.desired([], None)
+        grants.of_groups(None)
 
 
 def test_one_role_alone() -> None:
     grants = Grants(grant_list([{"role": "ReadOnly"}, {"role": "Admin"}], "permissions"))
     with pytest.raises(InputError, match="several roles"):
-        grants.desired([DesiredUser("ann", LAB)], None)
+        grants.of_user(DesiredUser("ann", LAB))
     with pytest.raises(InputError, match="names no role"):
         grant_list([{}], "permissions")
