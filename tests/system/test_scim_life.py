@@ -28,7 +28,6 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._users imp
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from simulator import DEFAULT_DOMAIN, WS1B_SCHEMA, Appliance
-from simulator.switches import Fault
 
 from .scenes import OTHER_DOMAIN, add, add_group
 
@@ -77,7 +76,7 @@ WORKS: dict[str, Json] = {
     "no domain returned": {"domain_returned": "none"},
     "no extension kept": {"extensions_kept": False},
     "no display name made up": {"display_name_default_given": False},
-    "busy": {"faults": [Fault("*", "429", every=3, retry_after=1)]},
+    "busy": {"faults": [{"match": "* /scim/v2/", "kind": "429", "every": 3, "retry_after": 1}]},
 }
 MAY_REFUSE: dict[str, Json] = {
     "ExternalId never returned": {"external_id_returned": False},
