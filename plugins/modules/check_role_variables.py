@@ -45,10 +45,12 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Check the names of the role's variables
+- name: Check the names of a role's variables
   homelab.identity_broker.check_role_variables:
-    prefix: federated_users_
-    known: "{{ (lookup('ansible.builtin.file', role_path ~ '/meta/argument_specs.yml') | from_yaml).argument_specs.main.options }}"
+    prefix: bakery_
+    known: [bakery_users, bakery_purge]
+    removed:
+      bakery_delete: was removed. Use state absent in bakery_users.
 """
 
 RETURN = r"""

@@ -71,11 +71,15 @@ class Run:
         return [r for r in self.results if r.action == f"{NAMESPACE}.{module}" and r.outcome != "skipped"]
 
     @property
-    def own(self) -> list[str]:
-        """Return which of the collection's modules ran, in their order; the check of variables contacts nothing."""
+    def ran(self) -> list[str]:
+        """Return which of the collection's modules ran, in their order."""
         ran = [r for r in self.results if r.action.startswith(f"{NAMESPACE}.") and r.outcome != "skipped"]
-        names = [result.action.removeprefix(f"{NAMESPACE}.") for result in ran]
-        return [name for name in names if name != "check_role_variables"]
+        return [result.action.removeprefix(f"{NAMESPACE}.") for result in ran]
+
+    @property
+    def own(self) -> list[str]:
+        """Return the same without the check of variables, which contacts nothing."""
+        return [name for name in self.ran if name != "check_role_variables"]
 
     @property
     def failure(self) -> Result:

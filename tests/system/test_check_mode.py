@@ -332,7 +332,16 @@ def test_the_brokers_own_api_in_check_mode(home: Home, module: str, options: Jso
     assert dry.keys() == real.keys()
 
 
+def test_variables_are_checked_in_check_mode_too(playbooks: Playbooks, appliance: Appliance) -> None:
+    variables = {**playbooks.variables, "federated_users_users": [], "federated_users_purg": True}
+    for arguments in ((), ("--check",)):
+        run = playbooks.run(f"{NAMESPACE}.provision", *arguments, variables=variables)
+        assert "Did you mean federated_users_purge?" in run.failure.message
+    assert appliance.requests == []
+
+
 HELD: dict[str, Callable[..., None]] = {
+    "check_role_variables": test_variables_are_checked_in_check_mode_too,
     "externalid_fact": test_the_log_is_read_in_check_mode_too,
     "rotate_token": test_a_token_is_not_rotated_in_check_mode,
     "pocket_id_user_info": test_pocket_id_in_check_mode,
