@@ -172,9 +172,7 @@ def _of_unknown_users(
 def _incomplete(names: str, found: AttemptList, unresolved: Sequence[LoginAttempt]) -> str:
     why = [escaped(gap) for gap in found.gaps]
     if unresolved:
-        why.append(
-            f"{len(unresolved)} look-ups of ExternalIds that no user of the broker has are followed by no refusal"
-        )
+        why.append(f"look-ups without a refusal, of ExternalIds that no user of the broker has: {len(unresolved)}")
     if found.unread or unresolved:
         what, hint = "is incomplete", "Give external_id, which needs no log."
     elif not found.is_time_certain:

@@ -47,11 +47,19 @@ class Completeness:
     def gaps(self) -> list[str]:
         """Why the list is incomplete, one sentence for each reason."""
         counted = (
-            (len(self.unread), "login lines cannot be read"),
-            (self.without_lookup, "refused logins have no look-up in what was read"),
-            (self.without_refusal, "logins of a user who was not found have no refusal in what was read"),
+            (len(self.unread), "login line cannot be read", "login lines cannot be read"),
+            (
+                self.without_lookup,
+                "refused login has no look-up in what was read",
+                "refused logins have no look-up in what was read",
+            ),
+            (
+                self.without_refusal,
+                "login of a user who was not found has no refusal in what was read",
+                "logins of users who were not found have no refusal in what was read",
+            ),
         )
-        return [f"{count} {what}" for count, what in counted if count]
+        return [f"{count} {one if count == 1 else several}" for count, one, several in counted if count]
 
     @property
     def shown(self) -> list[str]:

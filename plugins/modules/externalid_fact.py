@@ -332,8 +332,8 @@ unread:
 unresolved:
   description:
     - The look-ups by ExternalId that no refusal follows, the newest one for each ExternalId, in the form of RV(attempts). Most of
-      them are logins that were allowed. M(homelab.identity_broker.scim_users) binds nothing if no user of the broker has one of
-      these ExternalIds.
+      them are logins that were allowed. M(homelab.identity_broker.scim_users) binds nothing if one of these ExternalIds is that of
+      no user of the broker.
   returned: success
   type: list
   elements: dict

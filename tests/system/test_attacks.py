@@ -167,9 +167,9 @@ NONE: list[Attack] = [
     ("attacks", "expected"),
     [
         *(([attack], "2 unknown ExternalIds were refused") for attack in SEVERAL),
-        *(([attack, several], "login lines cannot be read") for attack in UNREAD),
+        *(([attack, several], "cannot be read") for attack in UNREAD),
         ([behind_lines_of_an_unknown_shape, the_lone_candidate], "3 login lines cannot be read"),
-        ([behind_a_look_up_alone, the_lone_candidate], "1 look-ups of ExternalIds that no user of the broker has"),
+        ([behind_a_look_up_alone, the_lone_candidate], "of ExternalIds that no user of the broker has: 1"),
         (NONE, NO_CANDIDATE),
     ],
     ids=[
