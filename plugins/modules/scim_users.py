@@ -172,7 +172,8 @@ options:
     description:
       - The registered result of M(homelab.identity_broker.externalid_fact), as it is.
       - If exactly one of O(users) is not in the broker and has no C(external_id), and exactly one ExternalId that no user has was
-        refused in the domain, that user gets it. In every other case nothing is bound, and the error lists all attempts.
+        refused in the domain, that user gets it. In every other case nothing is bound, and the users who wait for an
+        ExternalId fail with a list of all attempts, see O(missing_external_id).
       - Nothing is bound by an incomplete list, as where a login line cannot be read, a line of a login is missing, a look-up
         without a refusal is that of no user of the broker, or the time stamps do not show what is within the window. The error
         shows five of the lines that cannot be read.
@@ -183,8 +184,8 @@ options:
     type: dict
   login_attempts_of:
     description:
-      - The names of those who were asked to log in. Only they are provisioned; the other users count for the law alone, and
-        those of them who lack an ExternalId go on waiting.
+      - The names of those who were asked to log in. Only they are provisioned, and only they can fail. Nobody gets the names or
+        ExternalIds of the other users, and those of them who lack an ExternalId still wait.
       - The default is everybody.
     type: list
     elements: str

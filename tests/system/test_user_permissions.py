@@ -214,3 +214,19 @@ def test_the_permission_stays_where_another_entry_keeps_the_name(modules: Module
         assert (result["operation"], result["permissions"]) == (operation, [])
     assert [user["id"] for user in appliance.broker.users] == [right]
     assert len(held_by(appliance, "ann")) == 1
+
+
+def test_the_permissions_of_a_failed_user_stay(modules: Modules, appliance: Appliance) -> None:
+    add(appliance, "bob")
+    give(modules, "bob")
+    absent = {"username": "bob", "external_id": "another", "state": "absent"}
+    result = provision(modules, [person("ann"), absent], remove_permissions=True)
+    assert "bob@lab.example.org: to be deleted with ExternalId another" in result["msg"]
+    renamed = person("bobby", external_id="id-of-bob")
+    admin = [{"role": "Admin"}]
+    result = provision(modules, [person("ann"), renamed], permissions=admin)
+    assert "bobby@lab.example.org: ExternalId id-of-bob belongs to" in result["msg"]
+    wrong = person("bob", external_id="another")
+    result = provision(modules, [person("ann"), wrong], permissions=admin)
+    assert "recreate: true" in result["msg"]
+    assert [held_by(appliance, name) for name in ("ann", "bob", "bobby")] == [["-1"], ["-2"], []]
