@@ -146,8 +146,15 @@ def known_domain(domain: str | None, known: Sequence[str] | None) -> None:
         raise InputError(
             "domain",
             f"{domain!r} is not a domain of the identity provider",
-            f"The broker knows {', '.join(known)}. Users of other domains are never touched.",
+            f"The broker knows {', '.join(known)}. {_takeover(domain)}",
         )
+
+
+def _takeover(domain: str) -> str:
+    return (
+        f"To take over an entry that a script made in {domain}, name the user in the right domain, with external_id and "
+        f"move_from_domain: {domain}."
+    )
 
 
 def _refuse_defaults(defaults: Mapping[str, Any]) -> None:
@@ -268,7 +275,6 @@ def _in_domain(wanted: DesiredUser, known: Sequence[str], field: str) -> Desired
         raise InputError(
             f"{field}domain",
             f"{wanted.domain!r} is not a domain of the identity provider",
-            f"The broker knows {', '.join(known)}. {whole}To take over an entry that a script made in {wanted.domain}, name "
-            f"the user in the right domain, with external_id and move_from_domain: {wanted.domain}.",
+            f"The broker knows {', '.join(known)}. {whole}{_takeover(wanted.domain)}",
         )
     return wanted
