@@ -12,7 +12,10 @@ description:
   - Reads and checks an allow list, and returns a list that the option O(homelab.identity_broker.scim_users#module:users) of
     M(homelab.identity_broker.scim_users) and the variable C(federated_users_users) of the role take.
   - An allow list is a YAML file. Each item has C(external_id) and C(username), and may have C(domain), C(given_name),
-    C(family_name), C(display_name), C(email), C(groups), C(permissions), C(username_format), C(wire_form), and a C(key) of its own.
+    C(family_name), C(display_name), C(email), C(groups), C(permissions), C(username_format), C(wire_form), C(from_provider), and a
+    C(key) of its own. The playbook C(homelab.identity_broker.allow_list) writes C(from_provider), so that a user name that people
+    may edit is not split at C(@).
+  - Two items with one user name, without regard to case, are an error that names both.
   - An item without an ExternalId is an error, since whoever may sign in could try to log in under a name.
 author:
   - homelab.identity_broker maintainers (@homelab-identity-broker)

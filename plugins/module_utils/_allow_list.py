@@ -13,17 +13,18 @@ from typing import Any
 
 from ._errors import InputError
 from ._federation_log import escaped
+from ._texts import folded
 
 FIELD = "allow_list"
 
 USER_OPTIONS = frozenset(
     {
         *{"username", "external_id", "domain", "given_name", "family_name", "display_name", "email"},
-        *{"groups", "permissions", "username_format", "wire_form"},
+        *{"groups", "permissions", "username_format", "wire_form", "from_provider"},
     }
 )
 """What an item may say of a user, by the names of C(scim_users)."""
-_OF_THE_LIST = frozenset({"key", "active"})
+_OF_THE_LIST = frozenset({"key", "active", "found_by_name"})
 
 # It becomes an extra variable and a rulebook's native template: a letter first, so that none is a number there.
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9._@+-]{0,63}", re.ASCII)
@@ -65,19 +66,39 @@ def read_allow_list(document: Any) -> AllowList:
         raise InputError(FIELD, "it is no list", "Write one item for each person: - external_id: ..., username: ...")
     by_id: dict[str, AllowedPerson] = {}
     by_key: dict[str, AllowedPerson] = {}
-    folded: dict[str, int] = {}
+    positions: dict[str, int] = {}
+    names: dict[str, list[tuple[int, str]]] = {}
     for position, item in enumerate(document):
         person = _person(item, position)
         if item.get("active") is False:
             continue
-        other = folded.setdefault(person.external_id.casefold(), position)
+        other = positions.setdefault(person.external_id.casefold(), position)
         if other != position:
             problem = f"has the ExternalId of item {other + 1}, upper and lower case aside"
             raise _refused(position, problem, "An ExternalId is one person's. Remove one of them.")
+        _refuse_same_user(person, position, names)
         if person.key in by_key:
             raise _refused(position, f"has the key {person.key!r} of another item", "Give it a key of its own.")
         by_id[person.external_id] = by_key[person.key] = person
     return AllowList(by_id, by_key)
+
+
+def _refuse_same_user(person: AllowedPerson, position: int, names: dict[str, list[tuple[int, str]]]) -> None:
+    """Raise InputError if an item before this one has the same user name. Items without a domain may be of any domain."""
+    name, at, behind = person.user["username"].rpartition("@")
+    domain = folded(person.domain or "")
+    if at and not person.user.get("from_provider") and (not domain or folded(behind) == domain):
+        domain = folded(behind)
+    else:
+        name = person.user["username"]
+    same = names.setdefault(folded(name), [])
+    for other, other_domain in same:
+        if domain == other_domain or not (domain and other_domain):
+            problem = (
+                f"has the user name {escaped(person.user['username'])} of item {other + 1}, upper and lower case aside"
+            )
+            raise _refused(position, problem, "Both would become one user. Remove one, or give both a domain.")
+    same.append((position, domain))
 
 
 def _person(item: Any, position: int) -> AllowedPerson:
@@ -97,6 +118,10 @@ def _person(item: Any, position: int) -> AllowedPerson:
         raise _refused(position, "has an external_id that is none", "It has 1 to 256 printable characters.")
     if not username:
         raise _refused(position, "has no username", "Give the user's name in the broker.")
+    if not isinstance(item.get("from_provider", False), bool):
+        raise _refused(
+            position, "has a from_provider that is neither true nor false", "Leave it out for a list of your own."
+        )
     if not isinstance(item.get("active", True), bool):
         raise _refused(position, "has an active that is neither true nor false", "Leave it out for who may be let in.")
     key = texts["key"] or (username if is_key(username) else _key_of(external_id))

@@ -249,10 +249,9 @@ class BrokerSession(Session):
     def told(self, done: Provisioned, work: Work) -> dict[str, Any]:
         """What modules return of a provisioning for people, and where somebody broke it off, what was done by then."""
         self.warnings += done.notes
-        if done.plan.binding:
-            self.warnings.append(done.plan.binding.announcement)
+        self.warnings += done.plan.announcements
         results = [(o.operation.wanted, o.operation.kind, o.error) for o in done.outcomes]
-        lines = summary(results, done.plan.binding, check_mode=self._module.check_mode, minted=self.minted)
+        lines = summary(results, done.plan.announcements, check_mode=self._module.check_mode, minted=self.minted)
         groups = [(each.plan.wanted.display_name, each.plan.operation, each.error) for each in done.groups]
         lines += group_summary(groups, check_mode=self._module.check_mode)
         lines += permission_summary(done.permissions.results(), done.powerless, check_mode=self._module.check_mode)

@@ -78,7 +78,7 @@ def desired_user(
 ) -> DesiredUser:
     """Read the options of one user. Raises InputError."""
     asked_as = required_text(f"{field}username", options.get("username"))
-    may_split = options.get("split_usernames") is not False
+    may_split = _may_split(options)
     username, domain = map(composed, _identity(field, asked_as, options.get("domain") or None, may_split=may_split))
     login_from = tuple(options.get("login_from") or ())
     try:
@@ -101,6 +101,8 @@ def desired_user(
         groups=tuple(required_text(f"{field}groups", name) for name in options.get("groups") or ()),
         asked_as=asked_as,
         position=position,
+        from_provider=bool(options.get("from_provider")),
+        found_by_name=bool(options.get("found_by_name")),
         **{name: options.get(name) for name in TEXT_ATTRIBUTES},
     )
     if wanted.entry_id and wanted.state != "absent":
@@ -168,7 +170,7 @@ def _failing(options: Mapping[str, Any], position: int, problem: str) -> Desired
     """Return a user who cannot be provisioned, with as much of name and ExternalId as can be read."""
     asked, domain, external_id = (_printable(options.get(name)) for name in ("username", "domain", "external_id"))
     name, at, behind = asked.rpartition("@")
-    may_split = options.get("split_usernames") is not False
+    may_split = _may_split(options)
     is_qualified = may_split and bool(name and at and (not domain or same_name(behind, domain)))
     return DesiredUser(
         username=composed(name if is_qualified else asked),
@@ -177,8 +179,13 @@ def _failing(options: Mapping[str, Any], position: int, problem: str) -> Desired
         state=options.get("state") or "present",
         asked_as=asked,
         position=position,
+        from_provider=bool(options.get("from_provider")),
         problem=_naming(asked, problem),
     )
+
+
+def _may_split(options: Mapping[str, Any]) -> bool:
+    return options.get("split_usernames") is not False and not options.get("from_provider")
 
 
 def _naming(asked: str, problem: str) -> str:

@@ -20,7 +20,7 @@ from ._log_lines import USER_NOT_FOUND
 from ._login_failures import CLOCK, REFUSED, LoginFailure
 from ._next_steps import next_step
 from ._permissions import Permission, Principal
-from ._provider_users import ProviderUsers
+from ._provider_users import ProviderUsers, looks_qualified
 from ._texts import folded
 from ._user_permissions import permitted_people, principals
 from ._users import User
@@ -120,9 +120,8 @@ class Diagnosis:
     def of_user(self, username: str, domain: str | None = None) -> Finding:
         """What is the matter with somebody who is named, bare or as C(name@domain). Raises InputError."""
         entry = self._entry(username, domain)
-        bare = entry.bare_name if entry else username.partition("@")[0]
-        row = self._known.provider.row_of(username) if self._known.provider else None
-        sub = row["external_id"] if row else self._ids.get(folded(bare))
+        bare = entry.bare_name if entry else self._bare(username, domain)
+        sub = self._ids.get(folded(bare))
         refusal = self._refusal_at_provider(bare, sub)
         if refusal:
             return refusal
@@ -169,7 +168,8 @@ class Diagnosis:
             return Finding("refused", f"The broker refused {shown} with {attempt.reason}.", evidence=evidence)
         owner = self._owners.get(attempt.external_id or "")
         if owner:
-            entry = self._entry(owner, None, attempt)
+            # A user name that a provider gives is never name@domain: people may have chosen it.
+            entry = None if "@" in owner else self._entry(owner, None, attempt)
             return self._differs(entry, shown, attempt) if entry else self._missing(owner, None, shown)
         similar = self._by_folded_id.get(shown.casefold())
         if similar:
@@ -262,6 +262,12 @@ class Diagnosis:
             spelt = spelling_of(user.bare_name, user.domain or "", self._known.spellings)
             return f"a permission in another spelling than {user.domain}\\{spelt}, under which vCenter knows this user"
         return "no permission"
+
+    def _bare(self, username: str, domain: str | None) -> str:
+        """Return the user name without the domain behind its last `@`."""
+        domains = [*self._known.domains, *([domain] if domain else [])]
+        is_cut = looks_qualified(username, domains) or not domains
+        return username.rpartition("@")[0] or username if is_cut else username
 
     def _entry(self, username: str, domain: str | None, attempt: LoginAttempt | None = None) -> User | None:
         bare, at, own_domain = username.rpartition("@")

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ._errors import IdentityBrokerError, InputError, some_of
+from ._errors import InputError, some_of
 from ._pocket_id_answers import STATIC_KEY_USER, Person, UserGroup
 from ._texts import folded, same_name
+from ._users import TEXT_ATTRIBUTES
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Criteria:
     emails: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     mirror_groups: tuple[str, ...] = ()
+    wanted_users: tuple[tuple[str, str], ...] | None = None
+    """User name and ExternalId of items of a task; both are empty where an item does not give them."""
 
     @property
     def all_groups(self) -> tuple[str, ...]:
@@ -32,7 +35,23 @@ class Criteria:
     @property
     def everybody(self) -> bool:
         """Whether nobody is named."""
-        return not (self.usernames or self.emails or self.groups)
+        return not (self.usernames or self.emails or self.groups) and self.wanted_users is None
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The folded user names that are asked for.
+
+        For an item of a task `name@domain` may mean the user `name` of that domain. The task decides which, and takes the
+        others for nobody.
+        """
+        items = [folded(name) for name, _external_id in self.wanted_users or () if name]
+        bare = [name.rpartition("@")[0] for name in items if "@" in name]
+        return frozenset([*map(folded, self.usernames), *items, *bare])
+
+    @cached_property
+    def external_ids(self) -> frozenset[str]:
+        """The ExternalIds that are asked for."""
+        return frozenset(external_id for _name, external_id in self.wanted_users or () if external_id)
 
 
 @dataclass(frozen=True)
@@ -54,8 +73,9 @@ class People:
 
 
 def named_group(groups: Sequence[UserGroup], name: str, field: str) -> UserGroup:
-    """The group of this name, or of this friendly name. Raises InputError."""
-    by_name = [group for group in groups if same_name(group.name, name)]
+    """Return the group of this name, or of this friendly name; a spelling to the letter first. Raises InputError."""
+    exactly = [group for group in groups if group.name == name]
+    by_name = exactly or [group for group in groups if same_name(group.name, name)]
     by_friendly_name = [group for group in groups if same_name(group.friendly_name, name)]
     for found in (by_name, by_friendly_name):
         if len(found) == 1:
@@ -86,38 +106,32 @@ def disagreement(people: People, groups: Sequence[UserGroup]) -> str | None:
 
 
 def selected(people: People, criteria: Criteria) -> list[Person]:
-    """Whom the task asks for. Raises IdentityBrokerError where an e-mail address stands for two people."""
-    names, emails = set(map(folded, criteria.usernames)), set(map(folded, criteria.emails))
+    """Return the people whom the task asks for."""
+    emails = set(map(folded, criteria.emails))
     ids = {key for name in criteria.groups for key in people.groups[name].member_ids}
     chosen = [
         person
         for person in people.everybody
         if criteria.everybody
-        or folded(person.username) in names
+        or folded(person.username) in criteria.names
+        or person.external_id in criteria.external_ids
         or (person.email and folded(person.email) in emails)
         or person.external_id in ids
     ]
     chosen = [person for person in chosen if people.allows(person)]
-    refuse_shared_addresses(chosen)
     return sorted(chosen, key=lambda person: (folded(person.username), person.external_id))
 
 
-def refuse_shared_addresses(people: Sequence[Person]) -> None:
-    """Raise IdentityBrokerError where two people have one e-mail address."""
-    holders: dict[str, list[str]] = {}
-    for person in people:
-        if person.email:
-            holders.setdefault(folded(person.email), []).append(person.username)
-    shared = [f"{email} ({' and '.join(names)})" for email, names in holders.items() if len(names) > 1]
-    if shared:
-        raise IdentityBrokerError(
-            f"Several people have one e-mail address at Pocket ID: {some_of(shared)}. Nothing was changed.",
-            way_out="Correct it there: it cannot be told which of them the address means.",
-        )
+def known_attributes(people: Iterable[Person]) -> list[str]:
+    """Return the attributes that at least one person has."""
+    people = list(people)
+    return [name for name in TEXT_ATTRIBUTES if any(getattr(person, name) for person in people)]
 
 
-def row(person: Person, people: People, criteria: Criteria) -> dict[str, Any]:
-    """A person as an item of C(users) of C(scim_users): what is not there is null, and so left as it is."""
+def row(person: Person, people: People, criteria: Criteria, *, names_editable: bool) -> dict[str, Any]:
+    """Return a person as an item of `users` of `scim_users`. What is not there is null."""
+    in_group = any(person.external_id in people.groups[name].member_ids for name in criteria.groups)
+    by_id = person.external_id in criteria.external_ids
     return {
         "external_id": person.external_id,
         "username": person.username,
@@ -126,5 +140,7 @@ def row(person: Person, people: People, criteria: Criteria) -> dict[str, Any]:
         "display_name": person.display_name or None,
         "email": person.email or None,
         "active": person.active,
+        "from_provider": True,
+        "found_by_name": names_editable and not (in_group or by_id or criteria.everybody),
         "groups": [name for name in criteria.mirror_groups if person.external_id in people.groups[name].member_ids],
     }

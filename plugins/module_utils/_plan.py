@@ -56,6 +56,23 @@ class Plan:
         """What two plans must have in common for one to be carried out in place of the other."""
         return [(op.kind, op.before, op.after, op.problem is None) for op in self.operations]
 
+    @property
+    def found_by_name(self) -> list[Operation]:
+        """The operations that bind an ExternalId found by a user name that people may edit at the provider."""
+        return [
+            op for op in self.operations if op.changes and op.wanted.found_by_name and op.kind in ("create", "recreate")
+        ]
+
+    @property
+    def announcements(self) -> list[str]:
+        """Whom the plan trusts, for result, diff, warning and summary."""
+        found = [f"{op.wanted.label} (ExternalId {op.wanted.external_id})" for op in self.found_by_name]
+        by_name = (
+            f"Found at the identity provider by user name alone: {some_of(found)}. People may edit their own user name there, so "
+            "another person could have taken it. Give external_id, or let a group of the identity provider say who may log in."
+        )
+        return [*([self.binding.announcement] if self.binding else []), *([by_name] if found else [])]
+
     def diff(self) -> dict[str, Any]:
         """Before and after in Ansible's form, of what changes only; the same in check mode and in the run."""
         changing = [operation for operation in self.operations if operation.changes]
@@ -65,8 +82,8 @@ class Plan:
             "before_header": "Identity Broker users",
             "after_header": "Identity Broker users",
         }
-        if self.binding:
-            diff["after_header"] = f"Identity Broker users ({self.binding.announcement})"
+        if self.announcements:
+            diff["after_header"] = f"Identity Broker users ({' '.join(self.announcements)})"
         return diff
 
 

@@ -14,9 +14,18 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from ._address import option_address
-from ._errors import InputError, ListingError, NotFoundError, UnreadableAnswerError
+from ._errors import AnswerError, InputError, ListingError, NotFoundError, UnreadableAnswerError
 from ._http import Advice, HttpClient, header_authorization
-from ._pocket_id_answers import ListPage, Person, UserGroup, read_group, read_page, read_person, read_subject
+from ._pocket_id_answers import (
+    ListPage,
+    Person,
+    UserGroup,
+    may_edit_own_account,
+    read_group,
+    read_page,
+    read_person,
+    read_subject,
+)
 
 PAGE = 100
 """Pocket ID gives no more at a time."""
@@ -52,6 +61,14 @@ class PocketIdClient:
         rows = self._listing("users", "list Pocket ID's users", "username")
         people = self._understood("list Pocket ID's users", lambda: [read_person(row) for row in rows])
         return [person for person in people if not person.is_synthetic]
+
+    def own_account_edit(self) -> bool:
+        """Return whether people may edit their own accounts, user names included. Assumed where it cannot be read."""
+        try:
+            document = self._get("application-configuration", "read Pocket ID's settings")
+        except AnswerError:
+            return True
+        return may_edit_own_account(document)
 
     def groups(self) -> list[UserGroup]:
         """All groups, with the number of their members."""

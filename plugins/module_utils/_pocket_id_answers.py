@@ -92,6 +92,14 @@ def read_group(document: Any) -> UserGroup:
     )
 
 
+def may_edit_own_account(document: Any) -> bool:
+    """Read from the settings whether people may edit their own accounts; true unless the settings deny it."""
+    settings = document if isinstance(document, list) else []
+    return not any(
+        _get(each, "key") == "allowOwnAccountEdit" and str(_get(each, "value")).lower() == "false" for each in settings
+    )
+
+
 def read_subject(document: Any) -> str:
     """The claim C(sub) of a preview of the ID token."""
     return _needed(_get(document, "idToken"), "sub", "preview")

@@ -3,47 +3,75 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What the identity provider says of the people whom a task wants in the broker. PRIVATE to this collection.
 
-It is the registered result of a module that read the provider. Who is a member of a group that was read is wanted; of
-everybody else it is only known what their ExternalId is.
+It is the registered result of a module that read the provider. The members of a group that was read are wanted; of everybody
+else it is only known which ExternalId they have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
 from ._errors import InputError, PlanRefusedError, some_of
-from ._texts import folded
+from ._texts import folded, same_name
+from ._users import TEXT_ATTRIBUTES
 
 FIELD = "provider_users"
-NEEDED = {"email": "e-mail address", "family_name": "last name"}
-"""What vCenter shows of people, and what Pocket ID does not insist on."""
 
 
 @dataclass(frozen=True)
 class ProviderUsers:
-    """C(rows) are items of C(users), by folded user name; C(others) are the names behind ExternalIds of everybody else."""
+    """People by ExternalId: `rows` as items of `users`, and `others` with their user names alone."""
 
     rows: Mapping[str, Mapping[str, Any]]
     groups: Mapping[str, tuple[str, ...]]
+    """The ExternalIds of the members, by the name of the group."""
     others: Mapping[str, str]
     pushes: tuple[Mapping[str, str], ...]
     disabled: frozenset[str] = frozenset()
     """The ExternalIds of those whose account there is disabled."""
     not_allowed: frozenset[str] = frozenset()
     """The ExternalIds of those whom the provider does not let through to vCenter, as far as that was asked."""
+    shown: frozenset[str] = frozenset()
+    """The attributes that at least one person has there. Others may be hidden from who reads the provider."""
+    names_editable: bool = True
+    """Whether people may edit their own user names there."""
 
     @property
     def names(self) -> dict[str, str]:
         """The user name behind every ExternalId that the provider knows."""
-        return {**self.others, **{row["external_id"]: row["username"] for row in self.rows.values()}}
+        return {**self.others, **{key: row["username"] for key, row in self.rows.items()}}
 
-    def row_of(self, username: str) -> Mapping[str, Any] | None:
-        """What the provider says of a user whom the task names, bare or as C(name@domain)."""
-        name = folded(username)
-        return self.rows.get(name) or self.rows.get(name.rpartition("@")[0])
+    @property
+    def members(self) -> frozenset[str]:
+        """The ExternalIds of those who are in one of the groups that were read."""
+        return frozenset(key for group in self.groups.values() for key in group)
+
+    def named(self, username: str) -> list[Mapping[str, Any]]:
+        """Return the people with this user name there, which is compared whole."""
+        return self._by_name.get(folded(username), [])
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Mapping[str, Any]]]:
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for row in self.rows.values():
+            found.setdefault(folded(row["username"]), []).append(row)
+        return found
+
+
+def looks_qualified(username: str, domains: Iterable[str]) -> bool:
+    """Return whether a user name ends in `@` and one of the domains."""
+    _name, at, behind = username.rpartition("@")
+    return bool(at) and any(same_name(behind, domain) for domain in domains)
+
+
+def shown_attributes(rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the attributes that at least one of the people has."""
+    rows = list(rows)
+    return frozenset(name for name in TEXT_ATTRIBUTES if any(row.get(name) for row in rows))
 
 
 def provider_users(value: Any) -> ProviderUsers | None:
@@ -54,50 +82,7 @@ def provider_users(value: Any) -> ProviderUsers | None:
     if found is None:
         way_out = "Pass the registered result of homelab.identity_broker.pocket_id_user_info as it is."
         raise InputError(FIELD, "is not the result of pocket_id_user_info", way_out)
-    if len(found.rows) != len(value["users"]):
-        way_out = "Rename one of them there: the broker compares names without case."
-        raise InputError(FIELD, "holds two people whose names differ only in case", way_out)
     return found
-
-
-def completed(
-    items: Sequence[Mapping[str, Any]], provider: ProviderUsers, *, incomplete_allowed: bool = False
-) -> list[dict[str, Any]]:
-    """The items of C(users), with what the provider knows of them, then the members of its groups.
-
-    What an item says itself stands. Raises PlanRefusedError where it gives another ExternalId than the provider, and where
-    somebody lacks what C(NEEDED) names.
-    """
-    found: list[dict[str, Any]] = []
-    problems: list[str] = []
-    seen: set[str] = set()
-    for item in items:
-        name = item.get("username")
-        row = provider.row_of(name) if isinstance(name, str) else None
-        if row is None:
-            found.append(dict(item))
-            continue
-        seen.add(folded(row["username"]))
-        if item.get("state") == "absent":
-            found.append(dict(item))
-            continue
-        problems += _contradiction(item, row)
-        found.append(_merged(item, row))
-    found += [dict(provider.rows[folded(member)]) for member in members(provider) if folded(member) not in seen]
-    incomplete = [problem for item in found if (problem := _incomplete(item, provider))]
-    if incomplete and not incomplete_allowed:
-        problems.append(
-            f"The identity provider does not tell everything of {some_of(incomplete)}. Fill it in there; or name the user in "
-            'users with the attribute, "" for none; or say incomplete_users: accept.'
-        )
-    if problems:
-        raise PlanRefusedError(problems)
-    return found
-
-
-def members(provider: ProviderUsers) -> list[str]:
-    """Who is in one of the groups that were read, each once, in the order of the names."""
-    return sorted({name for group in provider.groups.values() for name in group}, key=folded)
 
 
 def _host_of(endpoint: str) -> str | None:
@@ -138,39 +123,25 @@ def refuse_purge(provider: ProviderUsers) -> None:
 
 def _read(value: Any) -> ProviderUsers | None:
     try:
+        rows = {row["external_id"]: dict(row) for row in value["users"]}
+        keys: dict[str, list[str]] = {}
+        for key, row in rows.items():
+            keys.setdefault(row["username"], []).append(key)
+        shown = value.get("known_attributes")
         found = ProviderUsers(
-            {folded(row["username"]): dict(row) for row in value["users"]},
-            {group["name"]: tuple(group["members"]) for group in value["groups"]},
+            rows,
+            {group["name"]: tuple(key for name in group["members"] for key in keys[name]) for group in value["groups"]},
             {other["external_id"]: other["username"] for other in value["others"]},
             tuple({key: str(push[key]) for key in ("client_name", "endpoint")} for push in value["scim_pushes"]),
             frozenset(each["external_id"] for each in (*value["users"], *value["others"]) if each["active"] is False),
             frozenset(each["external_id"] for each in value["others"] if each["allowed"] is False),
+            frozenset(shown) if shown is not None else shown_attributes(rows.values()),
+            value.get("own_account_edit") is not False,
         )
-        sound = all(isinstance(row["external_id"], str) and row["external_id"] for row in found.rows.values())
-        sound = sound and all(folded(name) in found.rows for name in members(found))
+        sound = len(rows) == len(value["users"])
+        sound = sound and all(
+            isinstance(key, str) and key and isinstance(row["username"], str) for key, row in rows.items()
+        )
     except (AttributeError, KeyError, TypeError):
         return None
     return found if sound else None
-
-
-def _merged(item: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
-    said = {key: value for key, value in item.items() if value is not None}
-    return {**row, **said, "groups": [*row["groups"], *(item.get("groups") or ())]}
-
-
-def _contradiction(item: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
-    given = item.get("external_id")
-    if given is None or given == row["external_id"]:
-        return []
-    return [
-        f"{item['username']}: external_id {given} was given, and the identity provider says {row['external_id']}. Leave "
-        "external_id out, or correct the name if that is another person."
-    ]
-
-
-def _incomplete(item: Mapping[str, Any], provider: ProviderUsers) -> str | None:
-    name = item.get("username")
-    if item.get("state") == "absent" or not isinstance(name, str) or provider.row_of(name) is None:
-        return None
-    lacking = [told for key, told in NEEDED.items() if item.get(key) is None]
-    return f"{name} (no {' and no '.join(lacking)})" if lacking else None

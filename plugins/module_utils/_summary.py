@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ._candidates import Binding
 from ._users import DesiredUser
 
 _DONE = {
@@ -25,7 +24,7 @@ SHOWN_ERRORS = 10
 
 def summary(
     results: Sequence[tuple[DesiredUser, str, str | None]],
-    binding: Binding | None,
+    announcements: Sequence[str],
     *,
     check_mode: bool,
     minted: bool,
@@ -44,8 +43,7 @@ def summary(
     unchanged = sum(1 for _wanted, kind, error in results if kind == "none" and not error)
     if unchanged:
         lines.append(f"left as they are: {unchanged} of {len(results)}")
-    if binding:
-        lines.append(f"TRUST    {binding.announcement}")
+    lines += [f"TRUST    {announcement}" for announcement in announcements]
     if minted:
         lines.append("A new sync token was minted; the one before is revoked.")
     return lines or ["nothing asked for"]

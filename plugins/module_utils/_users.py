@@ -108,6 +108,10 @@ class DesiredUser:
     groups: tuple[str, ...] = ()
     asked_as: str = ""
     position: int = 0
+    from_provider: bool = False
+    """Whether an identity provider gives the user name, which people may edit there."""
+    found_by_name: bool = False
+    """Whether the ExternalId is only known by a user name that people may edit at the provider."""
     problem: str | None = None
     """Why this user cannot be provisioned, as far as that is known without reading the broker."""
 

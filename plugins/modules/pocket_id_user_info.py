@@ -55,6 +55,16 @@ options:
         it is not the user's id. It takes a request a user.
     type: bool
     default: false
+  wanted_users:
+    description:
+      - Items of the option O(homelab.identity_broker.scim_users#module:users) of M(homelab.identity_broker.scim_users). The people
+        whom they may mean by C(external_id) or C(username) are returned besides those of O(username), O(email) and O(group).
+      - C(name@domain) may mean the user C(name) or a user whose whole name this is. Give the result to
+        M(homelab.identity_broker.scim_users) as O(homelab.identity_broker.scim_users#module:provider_users), which knows the
+        domains of the broker and decides.
+    type: list
+    elements: dict
+    version_added: 0.9.1
   mirror_groups:
     description:
       - Groups whose members are to be members of a group of the same name in the broker. RV(users[].groups) names them; give the
@@ -104,9 +114,20 @@ users:
       type: str
       sample: d0e47cc3-ff12-45fd-b4ba-6a30628bd50e
     username:
-      description: The user name at Pocket ID.
+      description: The user name at Pocket ID, as a whole, even if it contains C(@).
       type: str
       sample: muffin
+    from_provider:
+      description: Always V(true), which tells M(homelab.identity_broker.scim_users) that people may have chosen this user name.
+      type: bool
+      sample: true
+      version_added: 0.9.1
+    found_by_name:
+      description:
+        - Whether the user was found by a user name or e-mail address alone that people may edit there. See RV(own_account_edit).
+      type: bool
+      sample: false
+      version_added: 0.9.1
     given_name:
       description: The first name; null where there is none.
       type: str
@@ -184,9 +205,25 @@ scim_pushes:
   type: list
   elements: dict
   sample: [{client_id: vcenter, client_name: vCenter, endpoint: "https://vcsa.example.org/usergroup/t/CUSTOMER/scim/v2"}]
+known_attributes:
+  description:
+    - The attributes that at least one user of Pocket ID has. M(homelab.identity_broker.scim_users) clears them in the broker for
+      users who have none; other attributes are left as they are.
+  returned: success
+  type: list
+  elements: str
+  sample: [given_name, family_name, display_name, email]
+  version_added: 0.9.1
+own_account_edit:
+  description:
+    - Whether people may edit their own account at Pocket ID, and so their user name. V(true) if the setting cannot be read.
+  returned: success
+  type: bool
+  sample: true
+  version_added: 0.9.1
 handover:
   description:
-    - RV(users), RV(groups), RV(others) and RV(scim_pushes) as JSON, in one string.
+    - RV(users), RV(groups), RV(others), RV(scim_pushes), RV(known_attributes) and RV(own_account_edit) as JSON, in one string.
     - M(homelab.identity_broker.scim_users) takes it as O(homelab.identity_broker.scim_users#module:provider_users) as well. Of
       thousands of people Ansible then templates one value in place of each.
   returned: success
@@ -200,11 +237,17 @@ requests:
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import InputError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
-from ansible_collections.homelab.identity_broker.plugins.module_utils._people import Criteria, row, selected
+from ansible_collections.homelab.identity_broker.plugins.module_utils._people import (
+    Criteria,
+    known_attributes,
+    row,
+    selected,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._pocket_id_session import (
     PocketIdSession,
     pocket_id_spec,
@@ -215,6 +258,14 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._read_peop
     verify_subjects,
 )
 from ansible_collections.homelab.identity_broker.plugins.module_utils._texts import text_option
+
+
+def _wanted(items: Sequence[Mapping[str, Any]] | None) -> tuple[tuple[str, str], ...] | None:
+    """Return user name and ExternalId of each item; the module that gets the items as users checks them."""
+    if items is None:
+        return None
+    texts = [[item.get(name) for name in ("username", "external_id")] for item in items]
+    return tuple((name, key) for name, key in ([str(text or "") for text in each] for each in texts))
 
 
 def main() -> None:
@@ -228,6 +279,7 @@ def main() -> None:
             "client_id": {"type": "str"},
             "verify_sub": {"type": "bool", "default": False},
             "mirror_groups": {**names, "default": []},
+            "wanted_users": {"type": "list", "elements": "dict"},
         },
     )
     options = module.params
@@ -242,15 +294,17 @@ def main() -> None:
             tuple(options["email"] or ()),
             tuple(options["group"] or ()),
             tuple(options["mirror_groups"]),
+            _wanted(options["wanted_users"]),
         )
         people = read_people(pocket_id, criteria, client_id, session.http.pause)
         users = selected(people, criteria)
         if options["verify_sub"]:
             verify_subjects(pocket_id, client_id, users)
         chosen = {person.external_id for person in users}
+        names_editable = pocket_id.own_account_edit()
         groups = [people.groups[name] for name in dict.fromkeys(criteria.groups)]
         found = {
-            "users": [row(person, people, criteria) for person in users],
+            "users": [row(person, people, criteria, names_editable=names_editable) for person in users],
             "groups": [
                 {
                     "id": group.id,
@@ -271,6 +325,8 @@ def main() -> None:
                 if person.external_id not in chosen
             ],
             "scim_pushes": scim_pushes(pocket_id),
+            "known_attributes": known_attributes(people.everybody),
+            "own_account_edit": names_editable,
         }
         return {"changed": False, **found, "handover": json.dumps(found), "requests": session.requests()}
 

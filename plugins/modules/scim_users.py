@@ -51,6 +51,24 @@ options:
           - The user's name, bare or as C(name@domain). A string; quote a name that is a number.
           - Required, except for an item with O(users[].problem).
         type: raw
+      from_provider:
+        description:
+          - Whether the item was read from an identity provider, where people may edit their own user names. The items of
+            M(homelab.identity_broker.pocket_id_user_info) say so.
+          - Such a user name is never split at C(@). If it ends in C(@) and a domain of the broker, the user fails; if it contains
+            another C(@), the user fails unless O(split_usernames=false). The message says how to go on.
+          - Two people of a provider who would become one user of the broker fail, and so do people who share an e-mail address.
+          - An attribute without a value is cleared, unless no item that was read from a provider has it.
+        type: bool
+        default: false
+        version_added: 0.9.1
+      found_by_name:
+        description:
+          - Whether the user was found at the identity provider only by a user name or e-mail address that people may edit there.
+          - A new user of this kind is announced once in each run, as a lone candidate from the log is.
+        type: bool
+        default: false
+        version_added: 0.9.1
       problem:
         description:
           - Why this user cannot be provisioned, as far as the source of the list knows. Plugins that read lists set it.
@@ -633,7 +651,7 @@ minted:
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.homelab.identity_broker.plugins.module_utils._apply import Work
@@ -660,8 +678,13 @@ from ansible_collections.homelab.identity_broker.plugins.module_utils._guards im
 from ansible_collections.homelab.identity_broker.plugins.module_utils._journal import read_deleted
 from ansible_collections.homelab.identity_broker.plugins.module_utils._mirror import mirror_option
 from ansible_collections.homelab.identity_broker.plugins.module_utils._module import make_module, run
+from ansible_collections.homelab.identity_broker.plugins.module_utils._provider_merge import (
+    Rules,
+    combined,
+    with_visible_attributes,
+)
 from ansible_collections.homelab.identity_broker.plugins.module_utils._provider_users import (
-    completed,
+    ProviderUsers,
     provider_users,
     refuse_coexistence,
     refuse_purge,
@@ -713,6 +736,8 @@ def main() -> None:
                     **item,
                     "username": {"type": "raw"},
                     "problem": {"type": "str"},
+                    "from_provider": {"type": "bool", "default": False},
+                    "found_by_name": {"type": "bool", "default": False},
                     "login_from": {"type": "list", "elements": "str"},
                     "groups": groups,
                     "permissions": permissions,
@@ -760,7 +785,7 @@ def main() -> None:
                 refuse_coexistence(provider, session.broker_hosts)
             if options["purge"]:
                 refuse_purge(provider)
-            items = completed(items, provider, incomplete_allowed=options["incomplete_users"] == "accept")
+        items = with_visible_attributes(items)
         if options["create_and_update_only"]:
             items = harmless(items)
         guards = Guards(
@@ -772,12 +797,11 @@ def main() -> None:
         )
         restored = read_deleted(options["restore_file"], len(items)) if options["restore_file"] else None
         work = session.work()
-        as_written = desired_users(
-            items, {name: options[name] for name in (*DEFAULTS, "groups", "split_usernames")}, None
-        )
+        defaults = {name: options[name] for name in (*DEFAULTS, "groups", "split_usernames")}
+        as_written = desired_users(items, defaults, None)
         as_written += restored.users if restored else ()
         wanted = Wanted(
-            lambda domains: in_domains(as_written, domains, options["domain"]),
+            combination(options, as_written, defaults, provider),
             purge,
             login_attempts=attempt_list(options["login_attempts"]),
             login_attempts_of=options["login_attempts_of"],
@@ -848,6 +872,31 @@ def main() -> None:
         }
 
     run(BrokerSession, module, ensure)
+
+
+def combination(
+    options: Mapping[str, Any],
+    as_written: Sequence[DesiredUser],
+    defaults: Mapping[str, Any],
+    provider: ProviderUsers | None,
+) -> Callable[[Domains], list[DesiredUser]]:
+    """Return the function that combines the task's users with the provider's, given the domains of the broker."""
+
+    def users(domains: Domains) -> list[DesiredUser]:
+        def read(row: Mapping[str, Any]) -> DesiredUser:
+            of_row = [{**row, "from_provider": True}]
+            return desired_users(harmless(of_row) if options["create_and_update_only"] else of_row, defaults, domains)[
+                0
+            ]
+
+        rules = Rules(
+            tuple(each for each in (*(domains or ()), options["domain"]) if each),
+            split_usernames=options["split_usernames"],
+            incomplete_allowed=options["incomplete_users"] == "accept",
+        )
+        return combined(in_domains(as_written, domains, options["domain"]), provider, read, rules)
+
+    return users
 
 
 def shown(binding: Binding | None) -> dict[str, Any] | None:

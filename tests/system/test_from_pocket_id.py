@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from simulator import Appliance, PocketId
 from system.playbook import Json, Modules
-from system.scenes import add, add_group, external_ids, members, provision
+from system.scenes import add, add_group, external_ids, held, members, provision
 
 GROUP = "vcenter-admins"
 
@@ -76,10 +76,77 @@ def test_who_is_named_gets_the_id_from_pocket_id(providing: Modules, bakery: Poc
     assert (done["users"][0]["user"]["given_name"], done["users"][0]["user"]["family_name"]) == ("S.", "Baker")
 
 
-def test_another_external_id_than_pocket_id_says(providing: Modules, bakery: PocketId) -> None:
-    message = refused(providing, [{"username": "muffin", "external_id": "other"}], provider_users=read(providing))
+def test_another_external_id_than_pocket_id_says(providing: Modules, bakery: PocketId, appliance: Appliance) -> None:
+    users = [{"username": "muffin", "external_id": "other"}]
+    message = refused(providing, users, provider_users=read(providing), on_error="stop")
     assert "other" in message
     assert ids(bakery)["muffin"] in message
+    assert "other" in provision(providing, users, provider_users=read(providing))["msg"]
+    assert set(external_ids(appliance)) == {"crumpet"}
+
+
+@pytest.mark.parametrize("way", ["provider_users", "users"])
+def test_a_user_name_of_pocket_id_never_means_another_person(
+    providing: Modules, bakery: PocketId, appliance: Appliance, way: str
+) -> None:
+    bakery.add_user("muffin@lab.example.org", id="id-of-another", email="a@example.org", last_name="Baker")
+    bakery.add_user("mail@user.example.org", id="id-of-mail", email="m@example.org", last_name="Baker")
+    for name in ("muffin@lab.example.org", "mail@user.example.org"):
+        bakery.join(GROUP, name)
+    bakery.leave(GROUP, "muffin")
+    people = read(providing)
+    users, given = (people["users"], {}) if way == "users" else ([], {"provider_users": people})
+    result = provision(providing, users, **given)
+    assert result["failed"] is True
+    for part in ("external_id: id-of-another", "external_id: id-of-mail", "ends in @ and a domain of the broker"):
+        assert part in result["msg"]
+    assert external_ids(appliance) == {"crumpet": ids(bakery)["crumpet"]}
+    result = provision(providing, users, split_usernames=False, **given)
+    assert "id-of-another" in result["msg"]
+    assert "id-of-mail" not in result["msg"]
+    assert set(external_ids(appliance)) == {"crumpet", "mail@user.example.org"}
+
+
+def test_a_qualified_name_means_the_bare_one(providing: Modules, bakery: PocketId, appliance: Appliance) -> None:
+    bakery.add_user("scone@lab.example.org", id="id-of-another", email="a@example.org", last_name="Baker")
+    wanted = [{"username": "scone@lab.example.org"}]
+    done = provision(providing, wanted, provider_users=read(providing, group=[], wanted_users=wanted))
+    assert not done["failed"]
+    assert external_ids(appliance) == {"scone": ids(bakery)["scone"]}
+
+
+def test_a_name_that_people_edit_is_announced_once(providing: Modules, bakery: PocketId) -> None:
+    wanted = [{"username": "scone"}]
+    people = read(providing, group=[], wanted_users=wanted)
+    checked = provision(providing, wanted, provider_users=people, check=True)
+    done = provision(providing, wanted, provider_users=people)
+    assert checked["diff"] == done["diff"]
+    for where in (done["diff"]["after_header"], " ".join(done["warnings"]), " ".join(done["summary"])):
+        assert "scone@lab.example.org" in where
+        assert "Give external_id, or let a group" in where
+    assert "by user name alone" not in str(provision(providing, wanted, provider_users=people))
+    by_group = provision(providing, [{"username": "muffin"}], provider_users=read(providing))
+    by_id = [{"username": "bagel", "external_id": bakery.add_user("bagel", last_name="B", email="b@example.org")["id"]}]
+    given = provision(providing, by_id, provider_users=read(providing, group=[], wanted_users=by_id))
+    assert (by_group["counts"]["create"], given["counts"]["create"]) == (2, 1)
+    assert "by user name alone" not in str(by_group) + str(given)
+
+
+def test_what_pocket_id_shows_to_be_empty_is_cleared(
+    providing: Modules, bakery: PocketId, appliance: Appliance
+) -> None:
+    provision(providing, [], provider_users=read(providing))
+    bakery.change_user("muffin", email=None, last_name="")
+    accepted = {"incomplete_users": "accept"}
+    done = provision(providing, [], provider_users=read(providing), **accepted)
+    assert done["counts"]["update"] == 1
+    (muffin,) = [user["user"] for user in done["users"] if user["username"] == "muffin"]
+    assert (muffin["email"], muffin["family_name"], muffin["given_name"]) == (None, None, "Muffin")
+    assert provision(providing, [], provider_users=read(providing), **accepted)["changed"] is False
+    for name in ("muffin", "crumpet", "scone"):
+        bakery.change_user(name, email=None, first_name="")
+    done = provision(providing, [], provider_users=read(providing), **accepted)
+    assert (done["changed"], held(appliance)["crumpet"]["emails"][0]["value"]) == (False, "crumpet@example.org")
 
 
 @pytest.mark.usefixtures("bakery")
@@ -109,9 +176,10 @@ def test_a_disabled_member_is_let_out(providing: Modules, bakery: PocketId, appl
 def test_somebody_without_address_or_last_name(providing: Modules, bakery: PocketId) -> None:
     bakery.change_user("muffin", email=None)
     bakery.change_user("crumpet", last_name="")
-    message = refused(providing, [], provider_users=read(providing))
-    for part in ("muffin (no e-mail address)", "crumpet (no last name)", "incomplete_users"):
+    message = refused(providing, [], provider_users=read(providing), on_error="stop")
+    for part in ("muffin@lab.example.org", "no e-mail address", "no last name", "incomplete_users"):
         assert part in message
+    assert len(provision(providing, [], provider_users=read(providing))["problems"]) == 2
     named = [{"username": "muffin", "email": ""}, {"username": "crumpet", "family_name": ""}]
     assert provision(providing, named, provider_users=read(providing))["counts"]["create"] == 2
     people = read(providing)

@@ -68,9 +68,35 @@ def test_one_person_is_let_in_and_nobody_goes(playbooks: Playbooks, appliance: A
     assert (appliance.writes(), appliance.mintings()) == ([], [])
 
 
+@pytest.mark.parametrize("setting", ["recreate", "rename"])
+def test_what_an_inventory_allows_for_everybody_does_not_count(
+    playbooks: Playbooks, appliance: Appliance, setting: str
+) -> None:
+    name, held = ("muffin", "another-id") if setting == "recreate" else ("mufin", MUFFIN["external_id"])
+    add(appliance, name, held)
+    playbooks.hosts["localhost"] |= {f"federated_users_{setting}": True}
+    run = let_in(playbooks, just_in_time_people="muffin")
+    assert run.code != 0
+    assert external_ids(appliance) == {name: held}
+
+
+def test_a_name_of_the_provider_is_not_split(playbooks: Playbooks, appliance: Appliance) -> None:
+    person = {
+        "external_id": "id-of-another",
+        "username": f"muffin@{DEFAULT_DOMAIN}",
+        "from_provider": True,
+        "key": "it",
+    }
+    run = let_in(playbooks, person, just_in_time_people="it")
+    assert run.code != 0
+    assert "external_id: id-of-another" in run.output
+    assert list(appliance.broker.users) == []
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
+        ({"just_in_time_people": "muffin", "federated_users_recreate": True}, "must not remove anybody"),
         ({"just_in_time_people": "nobody"}, "nobody on the allow list has the key"),
         ({"just_in_time_people": "muffin", "federated_users_purge": True}, "must not remove anybody"),
         ({"just_in_time_people": "muffin", "federated_users_users": []}, "must not remove anybody"),

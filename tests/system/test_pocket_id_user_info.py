@@ -41,6 +41,8 @@ def test_everybody_comes_out_but_the_administrator_of_the_static_key(providing: 
         "display_name": "Muffin Baker",
         "email": "muffin@example.org",
         "active": True,
+        "from_provider": True,
+        "found_by_name": False,
         "groups": [],
     }
     assert bakery.writes() == []
@@ -147,12 +149,25 @@ def test_a_key_without_the_rights(providing: Modules, bakery: PocketId) -> None:
     assert "administrator" in message
 
 
-def test_two_people_with_one_address(providing: Modules, bakery: PocketId) -> None:
-    bakery.change_user("crumpet", email="Muffin@example.org")
-    message = providing.failed(MODULE, group=["vcenter-admins"])
-    assert "muffin@example.org" in message
-    assert "crumpet and muffin" in message
-    assert names(providing.well(MODULE, username=["scone"])) == ["scone"]
+def test_people_whom_items_may_mean(providing: Modules, bakery: PocketId) -> None:
+    bakery.add_user("scone@lab.example.org", id="id-of-another", last_name="Baker")
+    result = providing.well(MODULE, wanted_users=[{"username": "scone@lab.example.org"}, {"external_id": "none"}, {}])
+    assert names(result) == ["scone", "scone@lab.example.org"]
+    assert names(providing.well(MODULE, wanted_users=[{"username": "x", "external_id": "id-of-another"}])) == [
+        "scone@lab.example.org"
+    ]
+    assert names(providing.well(MODULE, wanted_users=[])) == []
+
+
+def test_whether_people_edit_their_names(providing: Modules, bakery: PocketId) -> None:
+    found = providing.well(MODULE, username=["scone"], group=["vcenter-admins"])
+    assert found["own_account_edit"] is True
+    assert [user["found_by_name"] for user in found["users"]] == [False, False, True]
+    bakery.switches.own_account_edit = False
+    found = providing.well(MODULE, username=["scone"])
+    assert (found["own_account_edit"], found["users"][0]["found_by_name"]) == (False, False)
+    bakery.switches.faults = [Fault(match="GET /api/application-configuration", kind="html", times=100)]
+    assert providing.well(MODULE, username=["scone"])["own_account_edit"] is True
 
 
 @pytest.mark.parametrize("fault", [{"kind": "429", "retry_after": 0}, {"kind": "503"}, {"kind": "html"}])

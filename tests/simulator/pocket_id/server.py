@@ -58,6 +58,7 @@ class PocketId(Service[PocketIdSwitches]):
         app.after_request(_for_nobody_else)
         app.get("/healthz")(lambda: Response(status=204))
         app.get("/.well-known/openid-configuration")(self._discovery)
+        app.get("/api/application-configuration")(self._settings)
         app.register_blueprint(self._api())
         app.register_blueprint(control_api(self))
         self._serve(self._one_at_a_time(app), self.record, self._expire)
@@ -84,6 +85,17 @@ class PocketId(Service[PocketIdSwitches]):
             "id_token_signing_alg_values_supported": ["RS256"],
         }
         return json_answer(document, 200, JSON)
+
+    def _settings(self) -> Response:
+        """Return the public settings, which need no key; every value is a text."""
+        values = {
+            "appName": "Pocket ID",
+            "allowOwnAccountEdit": str(self.switches.own_account_edit).lower(),
+            "requireUserEmail": "true",
+        }
+        kinds = {"appName": "string"}
+        settings = [{"key": key, "type": kinds.get(key, "bool"), "value": value} for key, value in values.items()]
+        return json_answer(settings, 200, JSON)
 
     def writes(self) -> list[Seen]:
         return [seen for seen in self.requests if seen.method not in ("GET", "HEAD", "OPTIONS")]

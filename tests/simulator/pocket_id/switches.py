@@ -20,6 +20,8 @@ class PocketIdSwitches(BaseSwitches):
     """Before 2.14 a client has one secret, and each new one replaces it."""
     scim_service_providers: bool = True
     """Before 2.0 there are none."""
+    own_account_edit: bool = True
+    """Whether people may edit their own accounts (`allowOwnAccountEdit`)."""
     user_count_off: int = 0
     """How far the number of members is off in the list of groups, as when members change in the midst."""
     members_cut: int | None = None

@@ -59,6 +59,10 @@ def test_who_is_disabled_at_the_provider_is_not_on_it() -> None:
         ([{"username": "scone", "external_id": "x\ny"}], "external_id that is none"),
         ([MUFFIN, {**SCONE, "external_id": "D0E47CC3"}], "item 2 has the ExternalId of item 1"),
         ([MUFFIN, {**SCONE, "key": "muffin"}], "key 'muffin' of another item"),
+        ([MUFFIN, {"external_id": "x", "username": "Muffin"}], "item 2 has the user name Muffin of item 1"),
+        ([MUFFIN, {"external_id": "x", "username": "muffin@lab.example.org"}], "of item 1"),
+        ([SCONE, {"external_id": "x", "username": "scone@lab.example.org"}], "of item 1"),
+        ([{**MUFFIN, "from_provider": "yes"}], "from_provider"),
         ([{**MUFFIN, "state": "absent"}], "'state', which means nothing here"),
         ([{**MUFFIN, "recreate": True}], "'recreate'"),
         ([{**MUFFIN, "{{ 7*7 }}": True}], "u007b"),
@@ -73,6 +77,12 @@ def test_what_is_no_allow_list_is_refused(document: Any, said: str) -> None:
     with pytest.raises(InputError) as refused:
         read_allow_list(document)
     assert said in str(refused.value)
+
+
+def test_one_name_in_two_domains_is_two_users() -> None:
+    other = {"external_id": "x", "username": "scone", "domain": "other.example.org"}
+    provided = {"external_id": "y", "username": "scone@lab.example.org", "from_provider": True}
+    assert len(read_allow_list([SCONE, {**other, "key": "another"}, {**provided, "key": "third"}]).by_key) == 3
 
 
 @given(st.text(max_size=20))

@@ -28,7 +28,7 @@ results = st.lists(
 def test_everybody_is_told_of_or_counted(
     done: list[tuple[DesiredUser, str, str | None]], check_mode: bool, minted: bool
 ) -> None:
-    lines = summary(done, None, check_mode=check_mode, minted=minted)
+    lines = summary(done, [], check_mode=check_mode, minted=minted)
     unchanged = [kind for _wanted, kind, error in done if kind == "none" and not error]
     assert len(lines) == max(1, len(done) - len(unchanged) + bool(unchanged) + minted)
     assert all(line and "\n" not in line for line in lines)
@@ -42,20 +42,20 @@ def test_everybody_is_told_of_or_counted(
 
 @pytest.mark.parametrize("kind", ["create", "update", "rename", "recreate", "delete"])
 def test_what_was_done_names_the_user(kind: str) -> None:
-    (line,) = summary([(wanted("muffin", "E-1"), kind, None)], None, check_mode=False, minted=False)
+    (line,) = summary([(wanted("muffin", "E-1"), kind, None)], [], check_mode=False, minted=False)
     assert f"muffin@{LAB}" in line
     assert ("E-1" in line) == (kind in ("create", "recreate")), "a new ExternalId is always told"
 
 
 def test_who_waits_is_told_for_what() -> None:
-    (line,) = summary([(wanted("muffin"), "wait", None)], None, check_mode=True, minted=False)
+    (line,) = summary([(wanted("muffin"), "wait", None)], [], check_mode=True, minted=False)
     assert f"muffin@{LAB}" in line
     assert "external_id" in line
 
 
 def test_what_was_bound_is_a_matter_of_trust_and_told() -> None:
     binding = Binding(wanted("muffin"), ATTEMPT)
-    lines = summary([(wanted("muffin", "N-1"), "create", None)], binding, check_mode=False, minted=False)
+    lines = summary([(wanted("muffin", "N-1"), "create", None)], [binding.announcement], check_mode=False, minted=False)
     told = [line for line in lines if line.startswith("TRUST")]
     assert len(told) == 1
     for part in ("N-1", "192.0.2.44", "15:00:00Z", f"muffin@{LAB}"):
@@ -63,11 +63,11 @@ def test_what_was_bound_is_a_matter_of_trust_and_told() -> None:
 
 
 def test_a_minting_is_told_with_what_it_revokes() -> None:
-    assert "revoked" in " ".join(summary([], None, check_mode=False, minted=True))
+    assert "revoked" in " ".join(summary([], [], check_mode=False, minted=True))
 
 
 def test_an_empty_list_is_told() -> None:
-    assert summary([], None, check_mode=False, minted=False) == ["nothing asked for"]
+    assert summary([], [], check_mode=False, minted=False) == ["nothing asked for"]
 
 
 FAILURES = st.lists(st.sampled_from([f"problem {number} of 40" for number in range(40)]), max_size=30)
@@ -98,5 +98,5 @@ def test_a_lone_failure_speaks_for_itself() -> None:
 
 
 def test_a_problem_of_several_lines_is_one_line_of_the_summary() -> None:
-    lines = summary([(wanted("muffin"), "wait", "muffin waits.\n  a\n  b")], None, check_mode=False, minted=False)
+    lines = summary([(wanted("muffin"), "wait", "muffin waits.\n  a\n  b")], [], check_mode=False, minted=False)
     assert lines == ["FAILED   muffin waits."]
