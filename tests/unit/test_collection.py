@@ -60,7 +60,7 @@ FLOORS = (
             "_identities",
         },
         *{"_text_table", "_user_rows", "_user_report", "_user_page", "_user_page_script", "_user_page_style"},
-        *{"_pocket_id_answers", "_people", "_provider_users", "_mirror", "_oidc_client_plan"},
+        *{"_pocket_id_answers", "_people", "_provider_users", "_provider_merge", "_mirror", "_oidc_client_plan"},
         *{"_permissions", "_permission_plan"},
         *{"_token_rotation", "_ssh_access"},
         *{"_sddc_answers", "_sddc_settings", "_sddc_choice", "_sddc_sync"},
