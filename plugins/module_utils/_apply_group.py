@@ -98,12 +98,12 @@ def read_standing(
     """
     principals = Principals(users, client.groups())
     principals.refuse_shared_ids()
-    found = {}
-    for name in names:
-        key = principals.group_id(name)
-        if key is not None:
-            found[folded(name)] = group_from_scim(client.group(key, name), principals)
-    return principals, found
+    keys = {name: key for name in names if (key := principals.group_id(name)) is not None}
+    documents = {folded(name): client.group(key, name) for name, key in keys.items()}
+    if documents and not principals.users_show_groups:
+        # A list of members may be missing or cut.
+        principals = principals.seen_again(users_from_scim(client.users_with_groups(), ()))
+    return principals, {name: group_from_scim(document, principals) for name, document in documents.items()}
 
 
 def _planned(client: ScimClient, users: Sequence[User], wanted: DesiredGroup) -> tuple[GroupPlan, Principals]:
@@ -207,7 +207,7 @@ def _replace(plan: GroupPlan, key: str, reason: str, sender: Sender) -> Rewritte
     """
 
     def document(standing: dict[str, Any]) -> dict[str, Any]:
-        principals = Principals((), ()).seen_again(users_from_scim(sender.send(ScimClient.users), ()))
+        principals = Principals((), ()).seen_again(users_from_scim(sender.send(ScimClient.users_with_groups), ()))
         # Only this run knows that a group which it has created is empty.
         known = principals.known_members(standing, emptied=plan.before is None)
         if known is None or not known.complete:
@@ -276,7 +276,9 @@ def _read_back(plan: GroupPlan, principals: Principals, sender: Sender) -> Group
         shown = member_entries(document)
         as_planned = shown is not None and plan.after and {member_id(each) for each in shown} == set(plan.after.ids())
         # The users as they were before the write say nothing about it.
-        principals = principals.seen_again([] if as_planned else users_from_scim(sender.send(ScimClient.users), ()))
+        principals = principals.seen_again(
+            [] if as_planned else users_from_scim(sender.send(ScimClient.users_with_groups), ())
+        )
         return group_from_scim(document, principals, emptied=plan.empties)
     except NotFoundError:
         return None

@@ -53,7 +53,7 @@ def _joined(sender: Sender, name: str, users: Sequence[User]) -> Joined:
         document = sender.send(ScimClient.group, key, name)
         if member_entries(document) is None:
             # The other users may be members, too.
-            principals = principals.seen_again(users_from_scim(sender.send(ScimClient.users), ()))
+            principals = principals.seen_again(users_from_scim(sender.send(ScimClient.users_with_groups), ()))
         standing = group_from_scim(document, principals)
         members = tuple(
             DesiredUser(username=user.bare_name, domain=user.domain or "", external_id=user.external_id)

@@ -216,6 +216,15 @@ def memberships_by_groups(documents: Iterable[Mapping[str, Any]]) -> Memberships
     )
 
 
+def memberships_by_users(users: Iterable[User]) -> Memberships:
+    """Return who is in which group by the groups that users show."""
+    found: dict[str, list[str]] = {}
+    for user in users:
+        for name in user.groups:
+            found.setdefault(name, []).append(user.id)
+    return Memberships({name: KnownMembers(tuple(ids), complete=True) for name, ids in found.items()})
+
+
 def _memberships(users: Iterable[User]) -> dict[str, set[str]] | None:
     """Return the ids of the users whose entries name a group, by its id; None where no entry shows groups."""
     showing = [user for user in users if user.memberships is not None]

@@ -26,7 +26,7 @@ from ._directory import Situation
 from ._errors import NotFoundError, PlanRefusedError
 from ._failed_users import incomplete
 from ._group_plan import GroupPlan
-from ._groups import Group, Principals, memberships_by_groups
+from ._groups import Group, Principals, memberships_by_groups, memberships_by_users
 from ._guards import NO_GUARDS, Guards, too_many_removals
 from ._membership import Memberships
 from ._mirror import FailedUsers, Mirror, expected_users
@@ -284,10 +284,13 @@ def _left_over(recreation: Recreation, domains: tuple[str, ...]) -> str:
 def _memberships(
     work: Work, documents: Sequence[Mapping[str, Any]], desired: Sequence[DesiredUser]
 ) -> Memberships | None:
-    """Return who is in which group by the groups, where the plan depends on it and users do not show it."""
+    """Return who is in which group, where the plan depends on it and the listing of users does not show it."""
     depends = any(each.groups or each.recreate or each.move_from_domain for each in desired)
     if not depends or users_show_groups(documents):
         return None
+    shown = work.access.client.users_with_groups(documents)
+    if users_show_groups(shown):
+        return memberships_by_users(users_from_scim(shown, ()))
     try:
         return memberships_by_groups(groups_with_members(work.access.client))
     except NotFoundError:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -88,18 +88,21 @@ class ScimClient:
         http.hide(token)
 
     def users(self) -> list[dict[str, Any]]:
-        """Return all users the token sees, with their groups where the server shows them.
+        """Return all users the token sees. Raises ListingError where the pages do not add up."""
+        return self._listing(USERS)
 
-        Raises ListingError where the pages do not add up.
+    def users_with_groups(self, rows: Sequence[Mapping[str, Any]] | None = None) -> list[dict[str, Any]]:
+        """Return all users, or those of an earlier reading, with their groups also where the server shows them on request.
+
+        RFC 7643 section 7 lets a server do that. It costs a second listing, so it is for decisions that depend on it.
         """
-        rows = self._listing(USERS)
-        if any(isinstance(row.get("groups"), list) for row in rows):
-            return rows
-        # RFC 7643 section 7 lets a server show an attribute on request only.
+        found = self.users() if rows is None else [dict(row) for row in rows]
+        if any(isinstance(row.get("groups"), list) for row in found):
+            return found
         shown = {
-            row["id"]: row["groups"] for row in self._asked_for_groups(rows) if isinstance(row.get("groups"), list)
+            row["id"]: row["groups"] for row in self._asked_for_groups(found) if isinstance(row.get("groups"), list)
         }
-        return [row | {"groups": shown[row["id"]]} if row["id"] in shown else row for row in rows]
+        return [row | {"groups": shown[row["id"]]} if row["id"] in shown else row for row in found]
 
     def groups(self) -> list[dict[str, Any]]:
         """Return all groups the token sees, maybe without their members. Raises ListingError as `users` does."""

@@ -36,6 +36,8 @@ class UserWriter:
         self._journal = journal
         self._groups: Sequence[Document] = ()
         self._memberships: Memberships | None = None
+        self._shown_groups: Mapping[str, Any] = {}
+        """What users show of their groups on request."""
         self.groups_untold = False
         """Whether it is not known of which groups some of those who are deleted are members."""
         self.kept: Path | None = None
@@ -69,13 +71,21 @@ class UserWriter:
             # A server without groups has no memberships to lose.
             if any(op.kind == "recreate" for op in going):
                 raise
-        if not users_show_groups(self.standing.values()):
+        shown = client.users_with_groups(list(self.standing.values()))
+        if users_show_groups(shown):
+            self._shown_groups = {row["id"]: row.get("groups") for row in shown}
+        else:
             known = self._memberships = memberships_by_groups(self._groups)
             self.groups_untold = any(known.unknown(op.before.id) for op in going if op.before)
 
+    def _with_groups(self, entry_id: str) -> Document:
+        """Return an entry, with the groups that it shows only on request."""
+        entry, groups = self.standing[entry_id], self._shown_groups.get(entry_id)
+        return entry if groups is None or "groups" in entry else {**entry, "groups": groups}
+
     def _group_names(self, user: User) -> list[str]:
         try:
-            return [group.name for group in memberships(self.standing[user.id], self._groups)]
+            return [group.name for group in memberships(self._with_groups(user.id), self._groups)]
         except ValueError:
             # A group that is in no listing any more; its name is all that is needed here.
             return [name for name in user.groups if name != ALL_USERS]
@@ -132,7 +142,7 @@ class UserWriter:
             self.begun.pop(recreation.id, None)
 
     def _begin(self, operation: Operation, entry_id: str, host: str) -> None:
-        entry = self.standing[entry_id]
+        entry = self._with_groups(entry_id)
         unknown = self._memberships.unknown(entry_id) if self._memberships else []
         if unknown:
             # The plan was made from another reading.
