@@ -109,3 +109,12 @@ def test_delete_asks_nobody(playbooks: Playbooks, bakery: PocketId, appliance: A
     run = playbooks.run(f"{NAMESPACE}.delete", variables=variables).went_well()
     assert run.own == ["scim_users"]
     assert set(external_ids(appliance)) == {"crumpet"}
+
+
+def test_a_name_that_people_edit_is_confirmed(playbooks: Playbooks, bakery: PocketId, appliance: Appliance) -> None:
+    run = role(playbooks, bakery, users=[{"username": "scone"}], confirm=True)
+    assert run.code != 0
+    assert "Not confirmed" in run.failure.message
+    assert appliance.broker.users == []
+    role(playbooks, bakery, users=[], from_pocket_id={"groups": [GROUP]}, confirm=True).went_well()
+    assert set(external_ids(appliance)) == {"muffin", "crumpet"}
