@@ -211,9 +211,12 @@ options:
     description:
       - The registered result of M(homelab.identity_broker.pocket_id_user_info), as it is, or its C(handover).
       - Whoever is in one of the groups that it was asked for is provisioned, besides O(users). Somebody whom O(users) names gets
-        the ExternalId, and what else O(users) does not say, from it. An O(users[].external_id) that is another is an error.
+        the ExternalId, and what else O(users) does not say, from it. A user fails if O(users[].external_id) is another.
       - Together with O(login_attempts) or O(cross_check), it is compared with the ExternalIds that the broker saw. A difference is
         an error, and nothing is bound.
+      - An item of O(users) with the C(external_id) of a person gives that person the user name of the item.
+      - User names from it are handled as with O(users[].from_provider). An attribute that is empty there is cleared, unless nobody
+        at the provider has it.
       - While a group has no members, O(purge) is refused.
     type: dict
     version_added: 0.9.0
@@ -228,7 +231,7 @@ options:
   incomplete_users:
     description:
       - What to do about somebody of whom O(provider_users) tells no e-mail address or no last name, and O(users) neither. V(error)
-        fails before anything is changed.
+        fails this user, and the others continue.
     type: str
     default: error
     choices: [error, accept]
