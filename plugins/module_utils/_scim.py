@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from ._address import SCIM_EXAMPLE, OtherHostError, on_this_host, option_address, read_address
@@ -34,7 +34,7 @@ NOT_IMPLEMENTED = 501
 REBUILDS = 4
 """How often a document is built again because somebody else changed the resource meanwhile."""
 
-Build = Callable[[dict[str, Any]], dict[str, Any] | None]
+Build: TypeAlias = "Callable[[dict[str, Any]], dict[str, Any] | None]"
 """Makes the document to write from the resource as it is now; None where nothing is to be written."""
 
 

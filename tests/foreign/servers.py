@@ -154,7 +154,7 @@ def _started(
 
 def announced_port(log: Path) -> int:
     """Return the port that a starting server prints as `ready PORT`."""
-    for _ in range(START_SECONDS * 10):
+    for _number in range(START_SECONDS * 10):
         for line in log.read_text(errors="replace").splitlines():
             if line.startswith("ready "):
                 return int(line.removeprefix("ready "))
@@ -172,7 +172,7 @@ def _free_port() -> int:
 
 
 def _wait_until_it_answers(url: str, certificate: Certificate, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(START_SECONDS * 2):
+    for _number in range(START_SECONDS * 2):
         if process.poll() is not None:
             break
         try:

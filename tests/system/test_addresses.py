@@ -47,7 +47,7 @@ def test_the_broker_names_an_address_that_parsers_read_differently(
 ) -> None:
     file = tmp_path / "token"
     appliance.switches.scim_url_text = thief.address
-    for _ in range(2):
+    for _number in range(2):
         message = modules.failed("scim_user", **MUFFIN, token_file=str(file))
         assert "scim_url" in message
         assert "backslash" in message

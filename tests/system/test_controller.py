@@ -383,7 +383,7 @@ def test_rotate_token_refuses_one_file_for_two_vcenters(
     (playbooks.folder / "link").symlink_to("token")
     for name, file in {"vcsa1": "./token", "vcsa2": str(playbooks.folder / "link")}.items():
         playbooks.hosts[name]["rotate_token_file"] = file
-    for _ in range(2):
+    for _number in range(2):
         run = playbooks.run("homelab.identity_broker.rotate_token", variables={"identity_broker_hosts": "vcsa1:vcsa2"})
         assert run.code != 0
         assert "Several vCenters have the same" in run.output

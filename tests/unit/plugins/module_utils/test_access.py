@@ -173,7 +173,7 @@ def test_each_warning_of_a_minting_is_of_its_own() -> None:
     """Ansible shows equal warnings once, so five tasks that mint must not say the same."""
     warnings = []
     with Broker() as broker:
-        for _ in range(5):
+        for _number in range(5):
             writing = access(broker, Home(broker))
             writing.read_users()
             client, _other = writing.writing()

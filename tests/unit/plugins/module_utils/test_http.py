@@ -67,7 +67,7 @@ def test_a_busy_server_is_waited_for_up_to_the_limit() -> None:
     """Six waits of a minute are more than one request has."""
     patience = Patience()
     waits = []
-    for _ in range(6):
+    for _number in range(6):
         patience.attempt += 1
         waits.append(patience.seconds_for("60"))
     assert waits == [60.0] * 5 + [None]

@@ -85,7 +85,7 @@ def test_a_refusal_shows_both_schemes(write: bool) -> None:
 def test_a_token_that_writes_with_another_scheme_than_it_reads_with() -> None:
     with ScriptedHttp(lambda method, scheme: scheme == ("Bearer" if method == "GET" else "HZN")) as http:
         scim = client(http)
-        for _ in range(2):
+        for _number in range(2):
             assert scim.users() == []
             scim.create_user({}, "muffin")
         assert http.seen.count(("POST", "HZN")) == 2

@@ -19,9 +19,9 @@ def test_examples(left: str, right: str, number: int) -> None:
 
 
 @given(NAMES, NAMES)
-def test_the_number_is_the_same_in_both_directions_and_zero_for_equal_names(left: str, right: str) -> None:
-    assert edits(left, right) == edits(right, left)
-    assert (edits(left, right) == 0) == (left == right)
+def test_the_number_is_the_same_in_both_directions_and_zero_for_equal_names(one: str, other: str) -> None:
+    assert edits(one, other) == edits(other, one)
+    assert (edits(one, other) == 0) == (one == other)
 
 
 @given(NAMES, st.integers(0, 7), st.sampled_from("xyz"))
