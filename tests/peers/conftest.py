@@ -2,31 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from collections.abc import Iterator
+from system.conftest import appliance, running_appliance, running_sddc, sddc
 
-import pytest
-from simulator import Appliance, SddcManager
-
-
-@pytest.fixture(scope="session")
-def running_appliance() -> Iterator[Appliance]:
-    with Appliance(ssh=None) as appliance:
-        yield appliance
-
-
-@pytest.fixture
-def appliance(running_appliance: Appliance) -> Appliance:
-    running_appliance.reset()
-    return running_appliance
-
-
-@pytest.fixture(scope="session")
-def running_sddc() -> Iterator[SddcManager]:
-    with SddcManager() as sddc:
-        yield sddc
-
-
-@pytest.fixture
-def sddc(running_sddc: SddcManager) -> SddcManager:
-    running_sddc.reset()
-    return running_sddc
+__all__ = ["appliance", "running_appliance", "running_sddc", "sddc"]

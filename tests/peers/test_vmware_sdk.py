@@ -9,6 +9,7 @@ difference is in DIFFERENCES, and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -77,6 +78,13 @@ def sdk(appliance: Appliance) -> Iterator[Sdk]:
 def vcenter(appliance: Appliance, monkeypatch: pytest.MonkeyPatch) -> Iterator[VcenterClient]:
     """The collection's own client, logged in."""
     monkeypatch.setenv("NO_PROXY", "localhost")
+    with our_client(appliance) as client:
+        client.log_in()
+        yield client
+
+
+@contextmanager
+def our_client(appliance: Appliance) -> Iterator[VcenterClient]:
     with (
         HttpClient(ca_path=str(appliance.ca_file)) as http,
         VcenterClient(
@@ -87,7 +95,6 @@ def vcenter(appliance: Appliance, monkeypatch: pytest.MonkeyPatch) -> Iterator[V
             password=appliance.password,
         ) as client,
     ):
-        client.log_in()
         yield client
 
 
@@ -185,17 +192,7 @@ def test_sessions_and_tokens_are_the_same_requests(appliance: Appliance, monkeyp
         sdk.http.auth = None
         sdk(AdminClient).get("customer")
         sdk(Session).delete()
-    with (
-        recorded(appliance) as ours,
-        HttpClient(ca_path=str(appliance.ca_file)) as http,
-        VcenterClient(
-            http,
-            hostname="localhost",
-            port=appliance.https_port,
-            username=appliance.username,
-            password=appliance.password,
-        ) as client,
-    ):
+    with recorded(appliance) as ours, our_client(appliance) as client:
         client.read_token()
     assert [without_empty_body(each) for each in ours] == [without_empty_body(each) for each in theirs]
 
