@@ -49,4 +49,4 @@ class CallbackModule(CallbackBase):
         self._keep("skipped", result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        self._keep("unreachable", result)
+        self._keep("ignored" if result.task.ignore_unreachable else "unreachable", result)
