@@ -68,10 +68,14 @@ def combined(
 def visible(row: Row, shown: Iterable[str]) -> dict[str, str | None]:
     """Return a person's attributes, with an empty string for those that are visible at the provider and have no value.
 
-    An attribute that no person has there may be hidden from the account that reads the provider, so it stays unknown.
+    An attribute that no person has there may be hidden from the account that reads the provider, so it stays unknown. A
+    person without a display name gets the given name: that is what the broker itself makes of a missing one.
     """
     shown = frozenset(shown)
-    return {name: row.get(name) or ("" if name in shown else None) for name in TEXT_ATTRIBUTES}
+    found = {name: row.get(name) or ("" if name in shown else None) for name in TEXT_ATTRIBUTES}
+    if found["display_name"] == "":
+        found["display_name"] = found["given_name"] or ""
+    return found
 
 
 def with_visible_attributes(items: Sequence[Row]) -> list[dict[str, Any]]:

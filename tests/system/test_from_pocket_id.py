@@ -149,6 +149,25 @@ def test_what_pocket_id_shows_to_be_empty_is_cleared(
     assert (done["changed"], held(appliance)["crumpet"]["emails"][0]["value"]) == (False, "crumpet@example.org")
 
 
+def test_a_person_without_a_display_name_has_the_given_name(
+    providing: Modules, bakery: PocketId, appliance: Appliance
+) -> None:
+    bakery.change_user("crumpet", display_name="Crumpet the Baker")
+    bakery.change_user("muffin", display_name="")
+    done = provision(providing, [], provider_users=read(providing))
+    assert not done["failed"], done["msg"]
+    assert {user["user"]["display_name"] for user in done["users"]} == {"Crumpet the Baker", "Muffin"}
+    assert provision(providing, [], provider_users=read(providing))["changed"] is False
+    bakery.change_user("crumpet", display_name="")
+    bakery.change_user("muffin", display_name="Muffin M.")
+    provision(providing, [], provider_users=read(providing))
+    assert {name: user["displayName"] for name, user in held(appliance).items()} == {
+        "crumpet": "Crumpet",
+        "muffin": "Muffin M.",
+    }
+    assert provision(providing, [], provider_users=read(providing))["changed"] is False
+
+
 @pytest.mark.usefixtures("bakery")
 def test_somebody_whom_pocket_id_does_not_know(providing: Modules, appliance: Appliance) -> None:
     message = refused(providing, [{"username": "bagel"}], provider_users=read(providing), on_error="stop")

