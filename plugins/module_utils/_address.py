@@ -22,7 +22,8 @@ with contextlib.suppress(ImportError):
 
 HTTPS_PORT = 443
 # In lower case and with IDNA applied, as the parser returns it.
-HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
+# requests refuses a name that begins with a dot.
+HOST = re.compile(r"[a-z0-9_-][a-z0-9._-]*|\[[0-9a-f:.]+\]")
 SCIM_EXAMPLE = "https://vcsa.example.org/usergroup/t/CUSTOMER/scim/v2"
 
 

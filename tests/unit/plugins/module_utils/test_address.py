@@ -146,6 +146,7 @@ parts = st.lists(
 
 @given(st.just("https://") | st.just("") | st.just("https:/\\"), parts | st.text(max_size=12))
 @example("https://", r"127.0.0.1:9\@localhost/")
+@example("https://", ".a")
 def test_every_parser_reads_what_is_accepted_in_the_same_way(start: str, rest: str) -> None:
     try:
         address = read_address(start + rest)
