@@ -50,6 +50,7 @@ class User:
     ldap_id: str | None = None
     custom_claims: dict[str, str] = field(default_factory=dict)
     created_at: datetime = field(default_factory=_now)
+    updated_at: datetime = field(default_factory=_now)
     groups: dict[str, Group] = field(default_factory=dict, repr=False)
 
     @property
@@ -65,6 +66,7 @@ class Group:
     ldap_id: str | None = None
     custom_claims: dict[str, str] = field(default_factory=dict)
     created_at: datetime = field(default_factory=_now)
+    updated_at: datetime = field(default_factory=_now)
     users: dict[str, User] = field(default_factory=dict, repr=False)
     clients: dict[str, Client] = field(default_factory=dict, repr=False)
 
@@ -128,6 +130,7 @@ class ScimProvider:
     client_id: str
     id: str = field(default_factory=_id)
     created_at: datetime = field(default_factory=_now)
+    last_synced_at: datetime | None = None
 
 
 Kind = Literal["users", "groups", "clients"]
@@ -194,6 +197,7 @@ class Directory:
         self._forget(user)
         for name, value in changes.items():
             setattr(user, name, value)
+        user.updated_at = _now()
         self._index(user)
 
     def remove_user(self, user: User) -> None:
@@ -253,6 +257,7 @@ class Directory:
         del self._group_names[group.name]
         group.name, group.friendly_name = name, friendly_name
         self._group_names[name] = group
+        group.updated_at = _now()
         self._orders.clear()
 
     def remove_group(self, group: Group) -> None:
@@ -274,11 +279,13 @@ class Directory:
     def join(self, group: Group, user: User) -> None:
         group.users[user.id] = user
         user.groups[group.id] = group
+        group.updated_at = _now()
         self._orders.clear()
 
     def leave(self, group: Group, user: User) -> None:
         group.users.pop(user.id, None)
         user.groups.pop(group.id, None)
+        group.updated_at = _now()
         self._orders.clear()
 
     # Clients

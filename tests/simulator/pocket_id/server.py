@@ -23,6 +23,7 @@ from .control import control_api
 from .directory import STATIC_USER_ID, Client, Directory, Group, ScimProvider, User, random_letters
 from .errors import JSON, PocketIdError
 from .people_api import add_groups, add_people
+from .scim_push import push
 from .switches import PocketIdSwitches
 
 Json = dict[str, Any]
@@ -243,6 +244,14 @@ class PocketId(Service[PocketIdSwitches]):
             if token:
                 self.record.remember_secret(token)
             return views.provider(provider)
+
+    def push(self, client_id: str, ca_file: Path | str) -> list[str]:
+        """Sync the users and groups of a client to its SCIM service provider, which is not this server.
+
+        Returns the requests that were refused; the sync ends with an error if there are any.
+        """
+        client = self.directory.client(client_id)
+        return push(self.directory, client, self.directory.provider_of(client_id), str(ca_file)).errors
 
     def sign_in(self, username: str, client_id: str | None = None) -> str | None:
         """What the client is told as the person's id; None where Pocket ID lets nobody through to it."""

@@ -127,7 +127,7 @@ def provider(item: ScimProvider) -> Json:
         "id": item.id,
         "endpoint": item.endpoint,
         "token": item.token,
-        "lastSyncedAt": None,
+        "lastSyncedAt": moment(item.last_synced_at) if item.last_synced_at else None,
         "oidcClient": client_in_passing(None),
         "createdAt": moment(item.created_at),
     }
