@@ -179,7 +179,13 @@ def test_a_wrong_user_is_refused_with_the_field(call: Caller, body: dict[str, st
     assert [(item["field"], item["code"]) for item in refusal["details"]["fields"]] == [(field, code)]
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"username": 1}', b'{"username": "m", "disabled": "yes"}'])
+@pytest.mark.parametrize("data", [b"", b"{"])
+def test_what_is_no_json_is_an_internal_error(call: Caller, data: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    assert call.refusal(500, "POST", "/api/users", data=data, headers=headers) == "internal_error"
+
+
+@pytest.mark.parametrize("data", [b"[]", b'{"username": 1}', b'{"username": "m", "disabled": "yes"}'])
 def test_what_is_no_body_is_refused(call: Caller, data: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     assert call.refusal(400, "POST", "/api/users", data=data, headers=headers) == "invalid_request_body"
@@ -220,6 +226,44 @@ def test_errors_have_a_code_since_2_14(pocket_id: PocketId, call: Caller) -> Non
     assert answer.headers["X-Request-ID"] == body["request_id"]
     pocket_id.switches.error_form = "plain"
     assert set(call.json("GET", f"/api/user-groups/{MISSING}", 404)) == {"error"}
+
+
+def test_as_pocket_id_2_9_answers(pocket_id: PocketId, call: Caller) -> None:
+    pocket_id.add_user("muffin", email="muffin@example.org", first_name="Muffin")
+    twice = {"username": "muffin", "email": "other@example.org", "firstName": "M", "lastName": "M", "displayName": "M"}
+    assert call("POST", "/api/users", json=twice).status_code == 409
+    assert call("DELETE", f"/api/users/{MISSING}").status_code == 404
+    pocket_id.switches.become_2_9()
+    assert call("POST", "/api/users", json=twice).status_code == 400
+    assert call("DELETE", f"/api/users/{MISSING}").status_code == 204
+    assert call.json("GET", f"/api/users/{MISSING}", 404) == {"error": "Record not found"}
+    plain = {"data": '{"name": "bakers", "friendlyName": "Bakers"}', "headers": {"Content-Type": "text/plain"}}
+    assert call("POST", "/api/user-groups", **plain).status_code == 201
+
+
+def test_a_caller_has_a_rate_and_a_burst(pocket_id: PocketId, call: Caller) -> None:
+    pocket_id.switches.become_2_9(limited=True)
+    pocket_id.switches.burst = 3
+    answers = [call("GET", "/api/users") for _number in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert "Retry-After" not in answers[-1].headers
+    pocket_id.switches.tells_when = True
+    assert call("GET", "/api/users").headers["Retry-After"] == "1"
+
+
+def test_small_things_as_they_were_seen(pocket_id: PocketId, call: Caller) -> None:
+    moved = call("GET", "/api/users/", allow_redirects=False)
+    assert (moved.status_code, moved.headers["Location"]) == (301, "/api/users")
+    json_type = {"Content-Type": "application/json"}
+    assert call("POST", "/api/users", data="{", headers=json_type).status_code == 500
+    client = {"name": "vCenter", "callbackURLs": ["https://[x/cb"], "isPublic": False}
+    assert call("POST", "/api/oidc/clients", json=client).status_code == 400
+    for number in range(3):
+        pocket_id.add_user(f"user{number}", f"id-{9 - number}")
+    group = pocket_id.add_group("bakers", members=["user0", "user1", "user2"])
+    members = call.json("GET", f"/api/user-groups/{group['id']}")["users"]
+    assert [member["id"] for member in members] == ["id-7", "id-8", "id-9"]
+    assert "userinfo_endpoint" in call.json("GET", "/.well-known/openid-configuration")
 
 
 def test_too_many_requests_are_told_when_to_come_again(pocket_id: PocketId, call: Caller) -> None:

@@ -39,10 +39,10 @@ def test_the_list_of_groups_counts_members_and_the_group_names_them(vcenter: str
     (member,) = group["users"]
     assert member["id"] == PEOPLE["muffin"]
     # Of its members it looks up neither.
-    assert (member["userGroups"], member["customClaims"]) == (None, None)
+    assert (member["userGroups"], member["customClaims"]) == ([], [])
     assert [client["id"] for client in group["allowedOidcClients"]] == [vcenter]
     (of_user,) = call.json("GET", f"/api/users/{PEOPLE['muffin']}/groups")
-    assert (of_user["id"], of_user["users"]) == (group["id"], None)
+    assert (of_user["id"], of_user["users"]) == (group["id"], [])
     assert call.json("GET", f"/api/users/{PEOPLE['muffin']}")["userGroups"][0]["userCount"] == 0
 
 

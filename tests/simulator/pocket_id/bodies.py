@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from flask import request
+from flask import g, request
 
 from . import errors
 
@@ -39,9 +39,17 @@ def _is_url(value: Any) -> Problem | None:
     return None if fits else ("invalid_format", "must be a URL")
 
 
+def _can_be_parsed(value: str) -> bool:
+    try:
+        urllib.parse.urlsplit(value)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_callback(value: Any) -> Problem | None:
     scheme, colon, _rest = value.partition(":")
-    fits = value == "*" or (colon and scheme.casefold() not in _ACTIVE_CONTENT)
+    fits = value == "*" or (colon and scheme.casefold() not in _ACTIVE_CONTENT and _can_be_parsed(value))
     return None if fits else ("callback_url_pattern", "is invalid")
 
 
@@ -182,12 +190,12 @@ def body(attributes: tuple[Attribute, ...], *, optional: bool = False) -> dict[s
 
 
 def _sent(data: bytes) -> Mapping[str, Any]:
-    if not re.fullmatch(r"application/(json|.+\+json)", request.mimetype or ""):
+    if not g.any_content_type and not re.fullmatch(r"application/(json|.+\+json)", request.mimetype or ""):
         raise errors.invalid_body()
     try:
         sent = json.loads(data)
     except ValueError:
-        raise errors.invalid_body() from None
+        raise errors.internal() from None
     if sent is None:
         return {}
     if not isinstance(sent, dict):

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -55,7 +54,7 @@ def add_clients(api: Blueprint, directory: Directory, switches: PocketIdSwitches
         if not wanted["id"]:
             del wanted["id"]
         created = directory.add_client(Client(**wanted))
-        return json_answer(whole(created) | {"allowedUserGroups": None}, 201, JSON)
+        return json_answer(whole(created) | {"allowedUserGroups": []}, 201, JSON)
 
     @api.put("/oidc/clients/<client_id>")
     def change_client(client_id: str) -> Response:
@@ -88,16 +87,18 @@ def add_preview(api: Blueprint, directory: Directory, switches: PocketIdSwitches
         if not asking.lets_in(person):
             raise errors.access_denied()
         told = views.claims(person, switches.sub_differs or person.id, scopes.split(" "), base_url())
-        now = int(time.time())
+        now = datetime.now(UTC).replace(microsecond=0)
+        ends = now + timedelta(minutes=asking.access_token_duration_minutes)
         token = {
             "iss": base_url(),
             "aud": [asking.id],
-            "iat": now,
-            "exp": now + 60 * asking.access_token_duration_minutes,
+            # As RFC 3339 text: this shows claims and is no token.
+            "iat": views.moment(now),
+            "exp": views.moment(ends),
             "jti": str(uuid.uuid4()),
         }
         shown = {
-            "idToken": {**told, **token, "auth_time": now, "rat": now, "type": "id-token"},
+            "idToken": {**told, **token, "type": "id-token"},
             "accessToken": {**token, "sub": told["sub"], "client_id": asking.id, "scp": scopes.split(" ")},
             "userInfo": told,
         }

@@ -35,7 +35,11 @@ class PocketIdError(Exception):
             self.details["fields"] = fields
 
     def answer(self, switches: PocketIdSwitches) -> Response:
+        if self.status == 409:
+            self.status = switches.duplicate_status
         body: dict[str, Any] = {"error": self.message[:1].upper() + self.message[1:]}
+        if self.code in ("not_found", "user_not_found") and switches.error_form == "plain":
+            body["error"] = "Record not found"
         # What no part of it answers for has no code in any version.
         if self.code is None or switches.error_form == "plain":
             return json_answer(body, self.status, JSON)

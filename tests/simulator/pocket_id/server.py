@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -49,6 +50,7 @@ class PocketId(Service[PocketIdSwitches]):
         self.directory = Directory()
         self.api_key = random_letters(32)
         self.record.remember_secret(self.api_key)
+        self._limit = RateLimit()
         self._keys: dict[str, str] = {}
         self._ended: set[str] = set()
         self._caller_of(self.api_key)
@@ -56,6 +58,7 @@ class PocketId(Service[PocketIdSwitches]):
         app.register_error_handler(PocketIdError, self._refuse)
         for status in (404, 405):
             app.register_error_handler(status, self._nothing_there)
+        app.before_request(self._before)
         app.after_request(_for_nobody_else)
         app.get("/healthz")(lambda: Response(status=204))
         app.get("/.well-known/openid-configuration")(self._discovery)
@@ -72,6 +75,7 @@ class PocketId(Service[PocketIdSwitches]):
             self.directory.clear()
             self._keys.clear()
             self._ended.clear()
+            self._limit = RateLimit()
             self._caller_of(self.api_key)
 
     def _discovery(self) -> Response:
@@ -81,9 +85,19 @@ class PocketId(Service[PocketIdSwitches]):
             "authorization_endpoint": f"{self.base_url}/authorize",
             "token_endpoint": f"{self.base_url}/api/oidc/token",
             "jwks_uri": f"{self.base_url}/.well-known/jwks.json",
+            "userinfo_endpoint": f"{self.base_url}/api/oidc/userinfo",
+            "end_session_endpoint": f"{self.base_url}/api/oidc/end-session",
+            "introspection_endpoint": f"{self.base_url}/api/oidc/introspect",
+            "device_authorization_endpoint": f"{self.base_url}/api/oidc/device/authorize",
+            "pushed_authorization_request_endpoint": f"{self.base_url}/api/oidc/par",
+            "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+            "scopes_supported": ["openid", "profile", "email", "groups"],
+            "claims_supported": ["sub", "given_name", "family_name", "name", "email", "preferred_username", "groups"],
             "response_types_supported": ["code", "id_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
+            "code_challenge_methods_supported": ["plain", "S256"],
+            "authorization_response_iss_parameter_supported": True,
         }
         return json_answer(document, 200, JSON)
 
@@ -97,6 +111,18 @@ class PocketId(Service[PocketIdSwitches]):
         kinds = {"appName": "string"}
         settings = [{"key": key, "type": kinds.get(key, "bool"), "value": value} for key, value in values.items()]
         return json_answer(settings, 200, JSON)
+
+    def _before(self) -> Response | None:
+        g.any_content_type = self.switches.any_content_type
+        path = request.path
+        if path.startswith("/api/") and path.endswith("/"):
+            return Response(status=301, headers={"Location": path.rstrip("/")})
+        if path.startswith("/api/") and not self._limit.allows(self.switches.requests_per_second, self.switches.burst):
+            answer = errors.too_many().answer(self.switches)
+            if self.switches.tells_when:
+                answer.headers["Retry-After"] = "1"
+            return answer
+        return None
 
     def writes(self) -> list[Seen]:
         return [seen for seen in self.requests if seen.method not in ("GET", "HEAD", "OPTIONS")]
@@ -363,6 +389,9 @@ class PocketId(Service[PocketIdSwitches]):
 
     def _refuse(self, error: Exception) -> Response:
         assert isinstance(error, PocketIdError)
+        missing = request.method == "DELETE" and error.code in ("not_found", "user_not_found")
+        if missing and self.switches.missing_deletion == 204:
+            return Response(status=204)
         return error.answer(self.switches)
 
     def _nothing_there(self, _error: Exception) -> Response:
@@ -377,6 +406,23 @@ class PocketId(Service[PocketIdSwitches]):
                 return app.wsgi_app(environ, start_response)
 
         return answer
+
+
+class RateLimit:
+    """A token bucket for all callers, since all tests come from one address."""
+
+    def __init__(self) -> None:
+        self._left: float | None = None
+        self._at = 0.0
+
+    def allows(self, rate: int, burst: int) -> bool:
+        """Take one request out of the bucket. A rate of 0 means no limit."""
+        if not rate:
+            return True
+        now = time.monotonic()
+        left = burst if self._left is None else min(burst, self._left + (now - self._at) * rate)
+        self._left, self._at = max(left - 1, 0) if left >= 1 else left, now
+        return left >= 1
 
 
 def _for_nobody_else(response: Response) -> Response:

@@ -18,6 +18,18 @@ class PocketIdSwitches(BaseSwitches):
     """Before 2.14 an error says nothing but what went wrong."""
     single_secret: bool = False
     """Before 2.14 a client has one secret, and each new one replaces it."""
+    duplicate_status: Literal[409, 400] = 409
+    """The status of a refused duplicate; 400 in 2.9."""
+    missing_deletion: Literal[404, 204] = 404
+    """What the deletion of a thing that is not there ends with; 204 in 2.9."""
+    any_content_type: bool = False
+    """Whether a body is read whatever its content type is, as before 2.13."""
+    requests_per_second: int = 0
+    """The rate that is allowed to each caller: 1 in 2.9, 100 in 2.14. 0 means no limit."""
+    burst: int = 100
+    """How many requests may come at once: 100 in 2.9, 300 in 2.14."""
+    tells_when: bool = True
+    """Whether a 429 of that limit has Retry-After, in whole seconds; not so in 2.9."""
     scim_service_providers: bool = True
     """Before 2.0 there are none."""
     own_account_edit: bool = True
@@ -28,3 +40,10 @@ class PocketIdSwitches(BaseSwitches):
     """How many members a group shows at most."""
     sub_differs: str | None = None
     """What clients are told as a person's id, in place of that id."""
+
+    def become_2_9(self, *, limited: bool = False) -> None:
+        """Answer as Pocket ID 2.9.0 was seen to, with its limit of requests if that is wanted."""
+        self.error_form, self.single_secret = "plain", True
+        self.duplicate_status, self.missing_deletion, self.any_content_type = 400, 204, True
+        if limited:
+            self.requests_per_second, self.burst, self.tells_when = 1, 100, False

@@ -1,11 +1,12 @@
 # Copyright (c) 2026 homelab.identity_broker maintainers
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How Pocket ID shows what it holds. What an answer did not look up is null, not an empty list."""
+"""How Pocket ID shows what it holds. What an answer did not look up is an empty list."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from .directory import Client, Group, ScimProvider, Secret, User
@@ -32,8 +33,8 @@ def user(item: User, *, with_claims: bool = True, with_groups: bool = True) -> J
         "displayName": item.display_name,
         "isAdmin": item.is_admin,
         "locale": item.locale,
-        "customClaims": _claims(item.custom_claims) if with_claims else None,
-        "userGroups": [group_in_passing(group) for group in item.groups.values()] if with_groups else None,
+        "customClaims": _claims(item.custom_claims) if with_claims else [],
+        "userGroups": [group_in_passing(group) for group in item.groups.values()] if with_groups else [],
         "ldapId": item.ldap_id,
         "disabled": item.disabled,
     }
@@ -44,7 +45,7 @@ def _group(item: Group, *, with_claims: bool) -> Json:
         "id": item.id,
         "friendlyName": item.friendly_name,
         "name": item.name,
-        "customClaims": _claims(item.custom_claims) if with_claims else None,
+        "customClaims": _claims(item.custom_claims) if with_claims else [],
         "ldapId": item.ldap_id,
         "createdAt": moment(item.created_at),
     }
@@ -62,14 +63,14 @@ def group_in_list(item: Group, count: int) -> Json:
 def group(item: Group, members: Iterable[User]) -> Json:
     return {
         **_group(item, with_claims=True),
-        "users": [user(member, with_claims=False, with_groups=False) for member in members],
+        "users": [user(each, with_claims=False, with_groups=False) for each in sorted(members, key=attrgetter("id"))],
         "allowedOidcClients": [client_in_passing(client) for client in item.clients.values()],
     }
 
 
 def group_alone(item: Group) -> Json:
     """Without its members and clients: of a user, or just made."""
-    return {**_group(item, with_claims=False), "users": None, "allowedOidcClients": None}
+    return {**_group(item, with_claims=False), "users": [], "allowedOidcClients": []}
 
 
 def client_in_passing(item: Client | None) -> Json:
@@ -90,11 +91,11 @@ def client(item: Client, *, with_secrets: bool) -> Json:
     if item.federated_identities:
         credentials["federatedIdentities"] = item.federated_identities
     if with_secrets:
-        credentials["secrets"] = [secret(known) for known in item.secrets] or None
+        credentials["secrets"] = [secret(known) for known in item.secrets]
     return {
         **client_in_passing(item),
-        "callbackURLs": item.callback_urls,
-        "logoutCallbackURLs": item.logout_callback_urls,
+        "callbackURLs": item.callback_urls or [],
+        "logoutCallbackURLs": item.logout_callback_urls or [],
         "isPublic": item.is_public,
         "pkceEnabled": item.pkce_enabled,
         "requiresPushedAuthorizationRequests": item.requires_pushed_authorization_requests,
