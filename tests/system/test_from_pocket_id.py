@@ -149,6 +149,21 @@ def test_what_pocket_id_shows_to_be_empty_is_cleared(
     assert (done["changed"], held(appliance)["crumpet"]["emails"][0]["value"]) == (False, "crumpet@example.org")
 
 
+def test_a_broker_that_refuses_to_clear_fails_that_person_alone(
+    providing: Modules, bakery: PocketId, appliance: Appliance
+) -> None:
+    provision(providing, [], provider_users=read(providing))
+    bakery.change_user("muffin", email=None)
+    bakery.change_user("crumpet", last_name="Baker")
+    appliance.switches.forget_attribute = ["emails"]
+    done = provision(providing, [], provider_users=read(providing), incomplete_users="accept")
+    assert done["failed"]
+    assert "muffin@lab.example.org" in done["msg"]
+    assert "email" in done["msg"]
+    assert "crumpet" not in done["msg"]
+    assert held(appliance)["crumpet"]["name"]["familyName"] == "Baker"
+
+
 def test_a_person_without_a_display_name_has_the_given_name(
     providing: Modules, bakery: PocketId, appliance: Appliance
 ) -> None:

@@ -118,3 +118,6 @@ def test_a_name_that_people_edit_is_confirmed(playbooks: Playbooks, bakery: Pock
     assert appliance.broker.users == []
     role(playbooks, bakery, users=[], from_pocket_id={"groups": [GROUP]}, confirm=True).went_well()
     assert set(external_ids(appliance)) == {"muffin", "crumpet"}
+    # Those who are in the broker already are not asked about.
+    again = role(playbooks, bakery, users=[{"username": "muffin"}], confirm=True).went_well()
+    assert again.recap("localhost")["changed"] == 0
