@@ -69,8 +69,8 @@ run() {
 use_installed() {
     local venv=$CACHE/$1 person=$1
     printf '%s, Some, Body, %s@example.org, id-of-%s\n' "$person" "$person" "$person" >"$person.csv"
-    run "$venv" 1 --extra-vars "users_csv=$person.csv" --check --diff
-    run "$venv" 1 --extra-vars "users_csv=$person.csv"
+    run "$venv" 1 --extra-vars "provision_users_csv=$person.csv" --check --diff
+    run "$venv" 1 --extra-vars "provision_users_csv=$person.csv"
     "$venv/bin/python" "$ROOT/tests/tools/use_event_sources.py" "$INSTALLED"
     say "Used with ansible-core $("$venv/bin/python" -c 'from ansible.release import __version__; print(__version__)')"
 }
