@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 
 from ._address import SCIM_EXAMPLE, OtherHostError, on_this_host, option_address, read_address
@@ -34,8 +34,11 @@ NOT_IMPLEMENTED = 501
 REBUILDS = 4
 """How often a document is built again because somebody else changed the resource meanwhile."""
 
-Build: TypeAlias = "Callable[[dict[str, Any]], dict[str, Any] | None]"
-"""Makes the document to write from the resource as it is now; None where nothing is to be written."""
+
+class Build(Protocol):
+    """Make the document to write from the resource as it is now; return None if nothing is to be written."""
+
+    def __call__(self, standing: dict[str, Any], /) -> dict[str, Any] | None: ...
 
 
 class Resource(NamedTuple):
