@@ -302,6 +302,7 @@ def _verified(
     outcome = GroupOutcome(plan, principals, kept, True, unverified)
     if broken is None:
         if problems:
+            outcome.changed = not plan.is_untouched(kept)
             outcome.error = f"The group {name} was written without an error, and yet: {'; '.join(problems)}."
         return outcome
     if may_have_been_done(broken) and not problems and not unverified:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from ._errors import some_of
@@ -65,15 +66,16 @@ def combined(
     return _without_shared_addresses(_without_twins(found), addressed)
 
 
-def visible(row: Row, shown: Iterable[str]) -> dict[str, str | None]:
+def visible(row: Row, shown: Iterable[str], said: Mapping[str, str] = MappingProxyType({})) -> dict[str, str | None]:
     """Return a person's attributes, with an empty string for those that are visible at the provider and have no value.
 
     An attribute that no person has there may be hidden from the account that reads the provider, so it stays unknown. A
-    person without a display name gets the given name: that is what the broker itself makes of a missing one.
+    person without a display name gets the given name: that is what the broker itself makes of a missing one. `said` is what the
+    task says of the person, which has priority.
     """
     shown = frozenset(shown)
-    found = {name: row.get(name) or ("" if name in shown else None) for name in TEXT_ATTRIBUTES}
-    if found["display_name"] == "":
+    found = {name: row.get(name) or ("" if name in shown else None) for name in TEXT_ATTRIBUTES} | dict(said)
+    if found["display_name"] == "" and "display_name" not in said:
         found["display_name"] = found["given_name"] or ""
     return found
 
@@ -101,8 +103,8 @@ def _completed(wanted: DesiredUser, rows: Sequence[Row], provider: ProviderUsers
     row, by_name = rows[0], wanted.external_id is None
     if len(rows) > 1 or not (by_name or wanted.external_id == row["external_id"]):
         return replace(wanted, problem=_contradiction(wanted, rows))
-    attributes = visible(row, provider.shown)
     said = {name: value for name in TEXT_ATTRIBUTES if (value := getattr(wanted, name)) is not None}
+    attributes: dict[str, Any] = dict(visible(row, provider.shown, said))
     completed = replace(
         wanted,
         external_id=row["external_id"],
@@ -111,7 +113,7 @@ def _completed(wanted: DesiredUser, rows: Sequence[Row], provider: ProviderUsers
         found_by_name=wanted.found_by_name
         or (by_name and provider.names_editable and row["external_id"] not in provider.members),
         problem=_name_problem(wanted, row["external_id"], rules) if by_name else None,
-        **{**attributes, **said},
+        **attributes,
     )
     return _unless_incomplete(completed, row, [name for name in NEEDED if name not in said], rules)
 

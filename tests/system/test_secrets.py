@@ -434,9 +434,11 @@ def test_the_connection_from_the_environment(modules: Modules, appliance: Applia
 
 
 @pytest.mark.parametrize("password", ["p\u00e4ssw\u00f6rd-\u20ac", 'a "b" \\ c:d'])
-def test_a_password_is_any_text(modules: Modules, appliance: Appliance, password: str) -> None:
+def test_a_password_is_any_text(
+    modules: Modules, appliance: Appliance, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Credentials are encoded as UTF-8 (RFC 7617)."""
-    appliance.state.password = password
+    monkeypatch.setattr(appliance.state, "password", password)
     assert modules.well("broker_provider_info", password=password)["providers"]
     message = modules.failed("broker_provider_info", password=f"{password}x")
     assert "user name or password is wrong" in message

@@ -170,6 +170,10 @@ def test_what_is_empty_at_the_provider_is_cleared_if_it_is_visible_there() -> No
     assert (muffin.email, muffin.display_name) == ("", None)
     (known,) = merged([{"username": "muffin"}], rows, accept=True, known_attributes=["display_name"])
     assert (known.email, known.display_name) == (None, known.given_name)
+    (renamed,) = merged(
+        [{"username": "muffin", "given_name": "M."}], rows, accept=True, known_attributes=["display_name"]
+    )
+    assert (renamed.given_name, renamed.display_name) == ("M.", "M.")
     (plain,) = merged([{"username": "muffin", "external_id": "x", "email": None}], None)
     assert plain.email is None
 
