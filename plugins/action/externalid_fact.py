@@ -7,23 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import replace
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.basic import env_fallback
 from ansible.plugins.action import ActionBase
-from ansible_collections.homelab.identity_broker.plugins.module_utils._candidates import describe
 from ansible_collections.homelab.identity_broker.plugins.module_utils._client_log import CLIENT_LOG
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import IdentityBrokerError, InputError
-from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import (
-    DEFAULT_LOG,
-    LoginAttempt,
-    escaped,
-)
+from ansible_collections.homelab.identity_broker.plugins.module_utils._federation_log import DEFAULT_LOG
 from ansible_collections.homelab.identity_broker.plugins.module_utils._journal import DEFAULT as JOURNAL
-from ansible_collections.homelab.identity_broker.plugins.module_utils._log_reader import Reading, Request, read_log
-from ansible_collections.homelab.identity_broker.plugins.module_utils._log_window import Clock, read_since
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_reader import Request, read_log
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_result import log_result
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_window import read_since
 from ansible_collections.homelab.identity_broker.plugins.module_utils._ssh_access import (
     CLOSED_MEANWHILE,
     LONGEST_SHELL,
@@ -119,7 +114,7 @@ class ActionModule(ActionBase):
 
     def _found(self, request: Request, host: str) -> dict[str, Any]:
         try:
-            return _found(read_log(request, self._execute))
+            return log_result(read_log(request, self._execute))
         except IdentityBrokerError as error:
             raise AnsibleActionFail(f"{host}: {error}") from None
         except AnsibleConnectionFailure as error:
@@ -212,57 +207,6 @@ def _opening(options: dict[str, Any], request: Request, *, check_mode: bool) -> 
         raise InputError("open_ssh.retries", f"{options['retries']} is out of range", f"Give 0 to {MOST_RETRIES}.")
     seconds = min(request.wait + request.settle + LONGEST_READING, LONGEST_SHELL)
     return SshOpening(options["hostname"], {**options, "seconds": seconds, "check_mode": check_mode})
-
-
-def _found(reading: Reading) -> dict[str, Any]:
-    in_utc = [_in_utc(attempt, reading) for attempt in reading.attempts]
-    attempts = [attempt.result() for attempt in in_utc]
-    sound = [attempt for attempt in attempts if not attempt["malformed"]]
-    completeness = reading.completeness
-    found: dict[str, Any] = {
-        "changed": False,
-        "attempts": attempts,
-        "complete": not reading.gaps,
-        "gaps": reading.gaps,
-        "unread": {"count": len(completeness.unread), "lines": completeness.shown},
-        "unresolved": [_in_utc(attempt, reading).result() for attempt in completeness.unresolved],
-        "offset": _offset(reading.clock),
-        "summary": [describe(attempt) for attempt in in_utc],
-        "failures": [
-            replace(failure, timestamp=failure.timestamp - reading.clock.offset).result()
-            for failure in reading.failures
-        ],
-        "lines": reading.lines,
-        "spellings": [{"name": escaped(name), "domain": escaped(domain)} for name, domain in reading.spellings],
-        "position": {"inode": reading.position[0], "offset": reading.position[1]},
-        "ansible_facts": {
-            "externalid": sound[0]["external_id"] if sound else None,
-            "externalid_attempts": attempts,
-        },
-    }
-    warnings = []
-    if completeness.unread:
-        warnings.append(
-            f"{completeness.gaps[0]}, so the list of attempts is incomplete and no ExternalId is bound from it. Give external_id. "
-            "The result unread shows the first of the lines."
-        )
-    if not reading.clock.certain:
-        warnings.append(
-            "The log does not show the offset of its time stamps from UTC: the last line does not fit the time when the file "
-            "was last changed, as after a copy that did not keep it, or the stamps step back. The stamps are taken for UTC."
-        )
-    return {**found, "warnings": warnings} if warnings else found
-
-
-def _in_utc(attempt: LoginAttempt, reading: Reading) -> LoginAttempt:
-    return replace(attempt, timestamp=attempt.timestamp - reading.clock.offset)
-
-
-def _offset(clock: Clock) -> str | None:
-    if not clock.certain:
-        return None
-    minutes = round(clock.offset.total_seconds() / 60)
-    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
 def _explained(host: str, said: str, opening: SshOpening | None) -> str:

@@ -10,8 +10,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from ansible_collections.homelab.identity_broker.plugins.action.externalid_fact import _found
 from ansible_collections.homelab.identity_broker.plugins.module_utils._log_reader import Request, read_log
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_result import log_result
 from simulator import DEFAULT_DOMAIN, FAILURES, PEOPLE, Appliance, Failure, PocketId
 from system.module_process import Json
 from system.playbook import Modules
@@ -37,7 +37,7 @@ def logins(appliance: Appliance) -> Json:
     request = Request(
         str(appliance.log_path), denied_only=False, limit=0, evidence=True, client_log_path=str(appliance.virgo_log)
     )
-    found: Json = json.loads(json.dumps(_found(read_log(request, execute))))
+    found: Json = json.loads(json.dumps(log_result(read_log(request, execute))))
     return found
 
 

@@ -15,11 +15,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from ansible_collections.homelab.identity_broker.plugins.action.externalid_fact import _found
 from ansible_collections.homelab.identity_broker.plugins.module_utils._desired import attempt_list
 from ansible_collections.homelab.identity_broker.plugins.module_utils._errors import PlanRefusedError
 from ansible_collections.homelab.identity_broker.plugins.module_utils._log_lines import log_line as log_line_of
 from ansible_collections.homelab.identity_broker.plugins.module_utils._log_reader import Request, read_log
+from ansible_collections.homelab.identity_broker.plugins.module_utils._log_result import log_result
 from ansible_collections.homelab.identity_broker.plugins.module_utils._users import DesiredUser, User
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_shapes import UNKNOWN, WRAPPINGS
 from ansible_collections.homelab.identity_broker.tests.unit.plugins.module_utils.log_text import (
@@ -85,7 +85,7 @@ class Host:
 
     def read(self, **options: Any) -> dict[str, Any]:
         options = {"since": HALF_AN_HOUR, "limit": 0, "include_rotated": True, "domain": LAB, **options}
-        return _found(read_log(Request(str(self.log), **options), self.execute))
+        return log_result(read_log(Request(str(self.log), **options), self.execute))
 
     def bound(self, *desired: DesiredUser, users: Sequence[User] = (), **options: Any) -> tuple[str | None, str]:
         return bound_by(self.read(**options), *desired, users=users)
