@@ -133,7 +133,19 @@ def test_thousands_of_users_are_listed_once_each(pocket_id: PocketId, call: Call
 # People
 
 
-def test_a_user_keeps_the_id_that_is_sent_and_gets_one_otherwise(call: Caller) -> None:
+def test_a_user_without_an_email_address_is_refused_unless_that_is_allowed(pocket_id: PocketId, call: Caller) -> None:
+    user = pocket_id.add_user("scone", email="s@example.org")
+    settings = {item["key"]: item["value"] for item in call.json("GET", "/api/application-configuration")}
+    assert settings["requireUserEmail"] == "true"
+    assert call.refusal(400, "POST", "/api/users", json={"username": "muffin"}) == "user_email_not_set"
+    assert call.refusal(400, "PUT", f"/api/users/{user['id']}", json={"username": "scone"}) == "user_email_not_set"
+    assert [seen["email"] for seen in call.page("/api/users")["data"] if seen["id"] == user["id"]] == ["s@example.org"]
+    pocket_id.switches.require_user_email = False
+    call.json("POST", "/api/users", 201, json={"username": "muffin"})
+
+
+def test_a_user_keeps_the_id_that_is_sent_and_gets_one_otherwise(pocket_id: PocketId, call: Caller) -> None:
+    pocket_id.switches.require_user_email = False
     own = call.json("POST", "/api/users", 201, json={"username": "muffin", "id": PEOPLE["muffin"]})
     made = call.json("POST", "/api/users", 201, json={"username": "crumpet", "email": "c@example.org"})
     assert own["id"] == PEOPLE["muffin"]
@@ -143,6 +155,7 @@ def test_a_user_keeps_the_id_that_is_sent_and_gets_one_otherwise(call: Caller) -
 
 def test_a_put_empties_what_it_leaves_out(pocket_id: PocketId, call: Caller) -> None:
     user = pocket_id.add_user("muffin", email="m@example.org", first_name="Muffin", is_admin=True)
+    pocket_id.switches.require_user_email = False
     changed = call.json("PUT", f"/api/users/{user['id']}", json={"username": "Muffin", "disabled": True})
     assert changed["id"] == user["id"]
     assert (changed["username"], changed["email"], changed["firstName"]) == ("Muffin", None, "")
@@ -153,12 +166,13 @@ def test_a_put_empties_what_it_leaves_out(pocket_id: PocketId, call: Caller) -> 
 def test_names_and_addresses_are_taken_once(pocket_id: PocketId, call: Caller) -> None:
     pocket_id.add_user("muffin", email="m@example.org")
     other = pocket_id.add_user("crumpet")
-    taken = call("POST", "/api/users", json={"username": "MUFFIN"})
+    c = {"username": "c", "email": "c@example.org"}
+    taken = call("POST", "/api/users", json={"username": "MUFFIN", "email": "other@example.org"})
     assert (taken.status_code, taken.json()["details"]) == (409, {"property": "username"})
     assert call.refusal(409, "POST", "/api/users", json={"username": "a", "email": "m@example.org"}) == "already_in_use"
-    assert call.refusal(409, "PUT", f"/api/users/{other['id']}", json={"username": "muffin"}) == "already_in_use"
+    assert call.refusal(409, "PUT", f"/api/users/{other['id']}", json={**c, "username": "muffin"}) == "already_in_use"
     # Nothing that it looks for is taken, and it has no word for the id.
-    assert call.refusal(500, "POST", "/api/users", json={"username": "a", "id": other["id"]}) == "internal_error"
+    assert call.refusal(500, "POST", "/api/users", json={**c, "id": other["id"]}) == "internal_error"
     assert [user["username"] for user in pocket_id.users][1:] == ["muffin", "crumpet"]
 
 
@@ -277,7 +291,7 @@ def test_too_many_requests_are_told_when_to_come_again(pocket_id: PocketId, call
 def test_answers_can_be_spoiled(pocket_id: PocketId, call: Caller) -> None:
     pocket_id.switches.faults = [Fault("POST /api/users", "reset_after"), Fault("GET /api/users", "html")]
     with pytest.raises(requests.ConnectionError):
-        call("POST", "/api/users", json={"username": "muffin"})
+        call("POST", "/api/users", json={"username": "muffin", "email": "m@example.org"})
     assert [user["username"] for user in pocket_id.users][1:] == ["muffin"]
     assert call("GET", "/api/users").headers["Content-Type"] == "text/html"
     assert [(seen.method, seen.status) for seen in pocket_id.writes()] == [("POST", 0)]
@@ -299,7 +313,8 @@ def test_many_at_once_do_not_get_in_each_others_way(pocket_id: PocketId, call: C
     pocket_id.add_group("all")
 
     def make(number: int) -> int:
-        return call("POST", "/api/users", json={"username": f"user{number % 20}"}).status_code
+        name = f"user{number % 20}"
+        return call("POST", "/api/users", json={"username": name, "email": f"{name}@example.org"}).status_code
 
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(make, range(40)))

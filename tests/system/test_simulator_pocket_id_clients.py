@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,10 @@ def test_the_preview_tells_what_the_client_will_see(vcenter: str, pocket_id: Poc
     scopes = {"scopes": "openid profile email groups"}
     shown = call.json("GET", f"{path}/{PEOPLE['muffin']}", params=scopes)
     assert {part["sub"] for part in shown.values()} == {PEOPLE["muffin"]}
+    # Times as text (RFC 3339), and no auth_time: nobody has signed in.
+    issued, expires = (datetime.fromisoformat(shown["idToken"][name]) for name in ("iat", "exp"))
+    assert issued < expires
+    assert "auth_time" not in shown["idToken"]
     assert shown["userInfo"]["preferred_username"] == "muffin"
     assert shown["userInfo"]["groups"] == ["vcenter-admins"]
     assert set(call.json("GET", f"{path}/{PEOPLE['muffin']}", params={"scopes": "openid"})["userInfo"]) == {"sub"}
@@ -181,6 +186,8 @@ def test_scim_is_told_where_to_go(vcenter: str, pocket_id: PocketId, call: Calle
     assert (made["token"], made["oidcClient"]["id"]) == ("the first token", "")
     path = f"/api/scim/service-provider/{made['id']}"
     assert call.json("PUT", path, json={**body, "token": "the second token"})["token"] == "the second token"
+    left_out = {name: value for name, value in body.items() if name != "token"}
+    assert call.json("PUT", path, json=left_out)["token"] == ""
     assert {"the first token", "the second token"} <= set(pocket_id.all_secrets())
     unknown = {**body, "oidcClientId": "nobody"}
     assert call.refusal(404, "POST", "/api/scim/service-provider", json=unknown) == "not_found"

@@ -68,6 +68,10 @@ def access_denied() -> PocketIdError:
     return PocketIdError(403, "oidc_access_denied", "No access to this client")
 
 
+def no_email() -> PocketIdError:
+    return PocketIdError(400, "user_email_not_set", "The user has no email address")
+
+
 def no_user() -> PocketIdError:
     return PocketIdError(404, "user_not_found", "User not found")
 

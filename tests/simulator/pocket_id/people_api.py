@@ -11,13 +11,20 @@ from flask import Blueprint, Response, g
 
 from simulator.answers import json_answer
 
-from . import bodies, paging, views
+from . import bodies, errors, paging, views
 from .directory import Directory, Group, User
 from .errors import JSON
 from .switches import PocketIdSwitches
 
 
-def add_people(api: Blueprint, directory: Directory) -> None:
+def _wanted_user(switches: PocketIdSwitches) -> dict[str, Any]:
+    wanted = bodies.body(bodies.USER)
+    if wanted["email"] is None and switches.require_user_email:
+        raise errors.no_email()
+    return wanted
+
+
+def add_people(api: Blueprint, directory: Directory, switches: PocketIdSwitches) -> None:
     @api.get("/users")
     def users() -> Response:
         return json_answer(paging.page(directory, paging.USERS, views.user), 200, JSON)
@@ -33,7 +40,7 @@ def add_people(api: Blueprint, directory: Directory) -> None:
 
     @api.post("/users")
     def create_user() -> Response:
-        wanted = bodies.body(bodies.USER)
+        wanted = _wanted_user(switches)
         group_ids = wanted.pop("group_ids")
         if not wanted["id"]:
             del wanted["id"]
@@ -44,7 +51,7 @@ def add_people(api: Blueprint, directory: Directory) -> None:
     @api.put("/users/<user_id>")
     def change_user(user_id: str) -> Response:
         """Neither the id nor the groups change, whatever is sent."""
-        wanted = bodies.body(bodies.USER)
+        wanted = _wanted_user(switches)
         changed = directory.user(user_id)
         del wanted["id"], wanted["group_ids"]
         directory.change_user(changed, wanted)

@@ -106,7 +106,7 @@ class PocketId(Service[PocketIdSwitches]):
         values = {
             "appName": "Pocket ID",
             "allowOwnAccountEdit": str(self.switches.own_account_edit).lower(),
-            "requireUserEmail": "true",
+            "requireUserEmail": str(self.switches.require_user_email).lower(),
         }
         kinds = {"appName": "string"}
         settings = [{"key": key, "type": kinds.get(key, "bool"), "value": value} for key, value in values.items()]
@@ -347,7 +347,7 @@ class PocketId(Service[PocketIdSwitches]):
         def version() -> Response:
             return json_answer({"currentVersion": self.version}, 200, JSON)
 
-        add_people(api, self.directory)
+        add_people(api, self.directory, self.switches)
         add_groups(api, self.directory, self.switches)
         add_clients(api, self.directory, self.switches)
         add_preview(api, self.directory, self.switches, lambda: self.base_url)

@@ -25,13 +25,15 @@ class PocketIdSwitches(BaseSwitches):
     any_content_type: bool = False
     """Whether a body is read whatever its content type is, as before 2.13."""
     requests_per_second: int = 0
-    """The rate that is allowed to each caller: 1 in 2.9, 100 in 2.14. 0 means no limit."""
+    """The rate that is allowed to callers of one address: 1 in 2.9, 100 in 2.14. 0 means no limit."""
     burst: int = 100
     """How many requests may come at once: 100 in 2.9, 300 in 2.14."""
     tells_when: bool = True
     """Whether a 429 of that limit has Retry-After, in whole seconds; not so in 2.9."""
     scim_service_providers: bool = True
     """Before 2.0 there are none."""
+    require_user_email: bool = True
+    """Whether a user is refused without an e-mail address (`requireUserEmail`)."""
     own_account_edit: bool = True
     """Whether people may edit their own accounts (`allowOwnAccountEdit`)."""
     user_count_off: int = 0
