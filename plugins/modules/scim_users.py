@@ -58,7 +58,8 @@ options:
           - Such a user name is never split at C(@). If it ends in C(@) and a domain of the broker, the user fails; if it contains
             another C(@), the user fails unless O(split_usernames=false). The message says how to go on.
           - Two people of a provider who would become one user of the broker fail, and so do people who share an e-mail address.
-          - An attribute without a value is cleared, unless no item that was read from a provider has it.
+          - An attribute without a value is cleared, unless no item that was read from a provider has it. A display name without a
+            value becomes the given name.
         type: bool
         default: false
         version_added: 0.9.1
@@ -216,7 +217,7 @@ options:
         an error, and nothing is bound.
       - An item of O(users) with the C(external_id) of a person gives that person the user name of the item.
       - User names from it are handled as with O(users[].from_provider). An attribute that is empty there is cleared, unless nobody
-        at the provider has it.
+        at the provider has it. An empty display name becomes the given name.
       - While a group has no members, O(purge) is refused.
     type: dict
     version_added: 0.9.0
