@@ -81,8 +81,9 @@ FLOORS = (
         "_scim_server",
     },
     {
-        *{"_vcenter", "_scim", "_scim_pages", "_pocket_id", "_log_reader", "_authorization", "_root_folder"},
-        *{"_sddc_manager", "_workspace_one", "_identity_services", "_log_follower"},
+        *{"_vcenter", "_scim", "_scim_pages", "_pocket_id", "_authorization", "_root_folder"},
+        *{"_sddc_manager", "_workspace_one", "_identity_services"},
+        *{"_log_reader", "_log_result", "_log_follower"},
     },
     {
         "_read_people",
